@@ -1,0 +1,105 @@
+import type { Decision } from './decision.ts';
+import type { Policy } from './policy.ts';
+import type { Request } from './request.ts';
+
+/** What Envoy's dynamic metadata and the audit line both say of a decision; absent facts are left out. */
+export type DecisionFacts = { readonly [name: string]: string };
+
+/** One line of the audit: the facts of the decision and of the request. */
+export type AuditLine = DecisionFacts | { readonly took_us: number };
+
+/** Circumstances of a decision that the core does not know. */
+export type AuditContext = {
+  readonly id: string;
+  readonly timeMs: number;
+  readonly tookMs: number;
+  /** A keyed digest, for values that the policy masks. */
+  readonly mask: (value: string) => string;
+};
+
+const PATH_CHARS_MAX = 2048;
+const SECRET_CHARS_MIN = 16;
+
+/** The facts of a decision, strings only, as Envoy's rate-limit filter can match no others. */
+export function decisionFacts(policy: Policy, decision: Decision): DecisionFacts {
+  const facts: { [name: string]: string } = { decision: decision.kind };
+  const add = (name: string, value: string | undefined) => {
+    if (value !== undefined && value !== '') facts[name] = value;
+  };
+  const { principal } = decision;
+  if (decision.kind === 'deny') add('reason', decision.reason);
+  add('route', decision.route?.name);
+  add('method', principal?.kind);
+  add('username', principal?.username);
+  add('subject', principal?.subject);
+  add('workspace', principal?.workspace);
+  add('key_id', principal?.key?.id);
+  add('client', principal?.client);
+  add('plan', decision.plan);
+  add('environment', principal?.environment);
+  add('issuer', principal?.issuer?.name);
+  add('policy', policy.hash);
+  return facts;
+}
+
+/** Whether the policy wants this decision in the audit. */
+export function isAudited(policy: Policy, decision: Decision): boolean {
+  const events = decision.route?.audit ?? policy.audit;
+  return events === 'all' || (events === 'refusals' && decision.kind === 'deny');
+}
+
+/** The audit line of a decision. The path goes without its query, and without what looks like a key. */
+export function auditLine(
+  policy: Policy,
+  request: Request,
+  facts: DecisionFacts,
+  context: AuditContext,
+): { readonly [name: string]: string | number } {
+  const { mask } = policy;
+  const line: { [name: string]: string | number } = {
+    id: context.id,
+    time: new Date(context.timeMs).toISOString(),
+    ...facts,
+  };
+  if (mask.username) {
+    if (facts['username']) line['username'] = context.mask(facts['username']);
+    if (facts['subject']) line['subject'] = context.mask(facts['subject']);
+  }
+  if (request.address) {
+    const { text } = request.address;
+    line['address'] = mask.address ? context.mask(text) : text;
+  }
+  line['http_method'] = request.method;
+  line['path'] = shownPath(policy, request.target.path);
+  line['host'] = request.host;
+  line['request_id'] = request.id;
+  line['took_us'] = Math.round(context.tookMs * 1000);
+  return line;
+}
+
+/** A path as it may be logged: cut, and without credentials that somebody put into it. */
+export function shownPath(policy: Policy, path: string): string {
+  const cut = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}…` : path;
+  let shown = cut;
+  for (const { prefix } of policy.prefixes) if (prefix !== '') shown = hideAfter(shown, prefix);
+  return hideAfter(shown, 'eyJ');
+}
+
+/** Hides every run of token characters that begins with a marker and is long enough to be a secret. */
+function hideAfter(text: string, marker: string): string {
+  let at = text.indexOf(marker);
+  if (at === -1) return text;
+  let shown = '';
+  let from = 0;
+  while (at !== -1) {
+    const start = at + marker.length;
+    let end = start;
+    while (end < text.length && /[\w.~-]/.test(text[end] ?? '')) end += 1;
+    if (end - start >= SECRET_CHARS_MIN) {
+      shown += `${text.slice(from, start)}***`;
+      from = end;
+    }
+    at = text.indexOf(marker, end);
+  }
+  return shown + text.slice(from);
+}

@@ -1,0 +1,69 @@
+import { admit, judgeBlockedAddress } from './admit.ts';
+import { authorize, judgeBlockedPrincipal, noticesOf } from './authorize.ts';
+import { limitsFor, planFor } from './charge.ts';
+import { acceptedOrigin } from './cors.ts';
+import { type Circumstances, type Decision, type Deny, deny, type Reply } from './decision.ts';
+import { findExposedKey, identify } from './identify.ts';
+import { judgeTaken, NO_LIMITS } from './limit.ts';
+import { type Match, matchRoute } from './match.ts';
+import type { Policy } from './policy.ts';
+import type { Ports } from './ports.ts';
+import { type Request, soleHeader } from './request.ts';
+
+/**
+ * Decides one request: the steps run in this order, and the first refusal is the answer. Limits come
+ * last, so that a refused request costs its caller nothing. Rejects only when a port does.
+ */
+export async function check(
+  ports: Ports,
+  policy: Policy,
+  request: Request,
+  nowMs: number,
+): Promise<Decision> {
+  if (request.fault) return refuse(deny('read', request.fault), {});
+  const match = matchRoute(policy, request);
+  const blocked = judgeBlockedAddress(policy, request, nowMs);
+  if (blocked) return refuse(blocked, 'route' in match ? { route: match.route } : {});
+  if ('reason' in match) return refuse(match, {});
+
+  const { route } = match;
+  const arrived: Circumstances = { route, corsOrigin: acceptedOrigin(route, request) };
+  const inquiry = { ports, policy, route, nowMs };
+  const unfit = admit(match, request);
+  if (unfit?.reason === 'https_required') {
+    return refuse(unfit, { ...arrived, exposedKey: await findExposedKey(inquiry, request) });
+  }
+  if (unfit) return refuse(unfit, arrived);
+  if (match.preflight !== undefined) return reply(match, request, arrived);
+
+  const principal = await identify(inquiry, request);
+  if (principal.kind === 'deny') return refuse(principal, arrived);
+
+  const workspace = await findWorkspace(ports, policy, principal.workspace);
+  const one = { policy, match, request, principal, workspace, nowMs };
+  const chosen = planFor(one);
+  const notices = [...noticesOf(one), ...chosen.notices];
+  const identified: Circumstances = { ...arrived, principal, plan: chosen.plan?.name, notices };
+  const denied = judgeBlockedPrincipal(policy, principal, nowMs) ?? authorize(one);
+  if (denied) return refuse(denied, identified);
+
+  const groups = limitsFor(one, chosen.plan);
+  const taken = groups.length === 0 ? NO_LIMITS : await ports.takeLimits(groups, nowMs);
+  const exceeded = judgeTaken(taken);
+  if (exceeded) return refuse(exceeded, { ...identified, taken });
+  return { ...identified, kind: 'allow', principal, taken };
+}
+
+function refuse(refusal: Deny, known: Circumstances): Decision {
+  const isOriginRefused = refusal.reason === 'origin_not_allowed';
+  return { ...known, ...refusal, corsOrigin: isOriginRefused ? undefined : known.corsOrigin };
+}
+
+function reply(match: Match, request: Request, arrived: Circumstances): Reply {
+  const headers = soleHeader(request.headers, 'access-control-request-headers');
+  return { ...arrived, kind: 'reply', preflight: { method: match.preflight ?? '', headers } };
+}
+
+async function findWorkspace(ports: Ports, policy: Policy, id: string | undefined) {
+  return id === undefined ? undefined : (policy.workspaces.get(id) ?? ports.findWorkspace(id));
+}

@@ -1,0 +1,17 @@
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const EPOCH_SECONDS = 1_400_000_000;
+const CHARS = 27;
+const PAYLOAD_BYTES = 16;
+
+/** Makes a KSUID: 32 bits of seconds since 2014-05-13 and 128 random bits, 27 base62 characters that sort by time. */
+export function mintKsuid(bytes: Uint8Array, nowMs: number): string {
+  if (bytes.byteLength < PAYLOAD_BYTES) throw new Error('a KSUID needs 16 random bytes');
+  let rest = BigInt(Math.floor(nowMs / 1000) - EPOCH_SECONDS);
+  for (const byte of bytes.subarray(0, PAYLOAD_BYTES)) rest = (rest << 8n) | BigInt(byte);
+  let text = '';
+  while (text.length < CHARS) {
+    text = ALPHABET[Number(rest % 62n)] + text;
+    rest /= 62n;
+  }
+  return text;
+}

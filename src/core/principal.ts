@@ -1,0 +1,25 @@
+import type { ApiKey, Prefix } from './api-key.ts';
+import type { Claims, Issuer } from './token.ts';
+
+/** Who calls, by whatever credential: what rules, limits, upstream and audit need of a caller. */
+export type Principal = {
+  readonly kind: 'api_key' | 'jwt' | 'anonymous';
+  readonly username?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly team?: string | undefined;
+  readonly client?: string | undefined;
+  /** Effective scopes: grants, which may be wildcards. */
+  readonly scopes: readonly string[];
+  /** Roles that the effective scopes cover. */
+  readonly roles: readonly string[];
+  readonly plan?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly key?: ApiKey | undefined;
+  /** The prefix that the key was sent with. */
+  readonly prefix?: Prefix | undefined;
+  readonly issuer?: Issuer | undefined;
+  readonly claims?: Claims | undefined;
+};
+
+export const ANONYMOUS: Principal = { kind: 'anonymous', scopes: [], roles: [] };
