@@ -1,0 +1,163 @@
+import { existsSync, lstatSync, unlinkSync } from 'node:fs';
+import {
+  type Deadline,
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import type protobuf from 'protobufjs';
+import { CHECK_SERVICE, type HandleCheck } from './authorization.ts';
+import { createHealth } from './health.ts';
+import type { Protocol } from './protocol.ts';
+
+/** Certificates of the listener, PEM; with `clientCa` a client certificate is demanded. */
+export type ServerTls = {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa?: Buffer | undefined;
+  /** Accepted DNS or URI names of a client certificate; any when undefined. */
+  readonly clientNames?: readonly string[] | undefined;
+};
+
+export type CheckServer = {
+  /** `127.0.0.1:41234` or `unix:/path`. */
+  readonly address: string;
+  /** Answers NOT_SERVING from now on, while calls go on being answered. */
+  readonly stopServing: () => void;
+  /** Takes no new call, waits for those in flight, ends what is left after `graceMs`. */
+  readonly close: (graceMs: number) => Promise<void>;
+};
+
+/** Inner budget of a check: it must answer before Envoy gives up (its default is 200 ms). */
+const BUDGET_MS_MAX = 150;
+const BUDGET_MARGIN_MS = 20;
+const RECEIVE_BYTES_MAX = 8 * 1024 * 1024;
+
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': RECEIVE_BYTES_MAX,
+  'grpc.max_concurrent_streams': 1024,
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+};
+
+/** Starts the gRPC server for Check and health; rejects when the address cannot be bound. */
+export async function openCheckServer(options: {
+  readonly address: string;
+  readonly tls?: ServerTls | undefined;
+  readonly protocol: Protocol;
+  readonly handleCheck: HandleCheck;
+}): Promise<CheckServer> {
+  const { address, tls, protocol, handleCheck } = options;
+  const server = new Server(CHANNEL_OPTIONS);
+  const health = createHealth();
+  server.addService(checkService(), { Check: checkMethod(handleCheck, tls?.clientNames) });
+  server.addService(healthService(protocol), { Check: health.check, Watch: health.watch });
+  removeStaleSocket(address);
+  const port = await bind(server, address, credentials(tls));
+  return {
+    address: address.startsWith('unix:') ? address : address.replace(/:\d+$/, `:${port}`),
+    stopServing: () => health.set('NOT_SERVING'),
+    close: (graceMs) => {
+      health.end();
+      return drain(server, graceMs);
+    },
+  };
+}
+
+/** The Check method takes and gives bytes: decoding belongs to the one place that catches. */
+function checkService(): ServiceDefinition {
+  const asIs = (bytes: Buffer) => bytes;
+  return {
+    Check: {
+      path: `/${CHECK_SERVICE}/Check`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    },
+  };
+}
+
+function healthService(protocol: Protocol): ServiceDefinition {
+  const method = (name: string, responseStream: boolean): MethodDefinition<object, object> => ({
+    path: `/grpc.health.v1.Health/${name}`,
+    requestStream: false,
+    responseStream,
+    ...codec('request', protocol.healthCheckRequest),
+    ...codec('response', protocol.healthCheckResponse),
+  } as MethodDefinition<object, object>);
+  return { Check: method('Check', false), Watch: method('Watch', true) };
+}
+
+function codec(side: 'request' | 'response', type: protobuf.Type) {
+  return {
+    [`${side}Serialize`]: (message: object) => Buffer.from(type.encode(message).finish()),
+    [`${side}Deserialize`]: (bytes: Buffer) => type.decode(bytes),
+  };
+}
+
+function checkMethod(handleCheck: HandleCheck, clientNames: readonly string[] | undefined) {
+  return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
+    if (clientNames && !isNamed(call, clientNames)) {
+      answer({ code: status.PERMISSION_DENIED, details: 'client certificate not accepted' });
+      return;
+    }
+    handleCheck(call.request, budgetMs(call.getDeadline())).then(
+      (bytes) => answer(null, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+      (cause) => answer({ code: status.INTERNAL, details: String(cause) }),
+    );
+  };
+}
+
+function isNamed(call: ServerUnaryCall<Buffer, Buffer>, names: readonly string[]): boolean {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const alternatives = (certificate?.subjectaltname ?? '').split(', ');
+  return alternatives.some((one) => names.includes(one.replace(/^(?:DNS|URI):/, '')));
+}
+
+/** The time there is: Envoy's own deadline (`grpc-timeout`) less a margin, at most 150 ms. */
+function budgetMs(deadline: Deadline): number {
+  const untilMs = deadline instanceof Date ? deadline.getTime() : deadline;
+  if (untilMs === Number.POSITIVE_INFINITY) return BUDGET_MS_MAX;
+  return Math.min(BUDGET_MS_MAX, Math.max(1, untilMs - Date.now() - BUDGET_MARGIN_MS));
+}
+
+function credentials(tls: ServerTls | undefined): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: tls.cert, private_key: tls.key };
+  return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
+}
+
+/** A socket file of a process that was killed would make the bind fail. */
+function removeStaleSocket(address: string): void {
+  const path = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
+  if (path !== undefined && existsSync(path) && lstatSync(path).isSocket()) unlinkSync(path);
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (cause, port) => {
+      if (cause) reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause }));
+      else resolve(port);
+    });
+  });
+}
+
+function drain(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}

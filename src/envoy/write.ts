@@ -1,0 +1,173 @@
+import { corsHeaders, preflightHeaders, type ResponseHeader } from '../core/cors.ts';
+import type { Allow, Decision, Refusal, Reply } from '../core/decision.ts';
+import { limitHeaders, retryAfterSeconds } from '../core/limit-headers.ts';
+import type { Policy } from '../core/policy.ts';
+import { challengeOf, refusalJson, refusalProblem, refusalText } from '../core/refusal.ts';
+import { isGrpc, type Request } from '../core/request.ts';
+import { mutationFor } from '../core/upstream.ts';
+import type { DecisionFacts } from '../core/audit.ts';
+import type { HeaderOption } from './protocol.ts';
+
+type Header = readonly [string, string];
+
+/** A CheckResponse as the encoder takes it. */
+export type CheckAnswer = {
+  readonly status: { readonly code: number };
+  readonly ok_response?: {
+    readonly headers: readonly HeaderOption[];
+    readonly headers_to_remove: readonly string[];
+    readonly response_headers_to_add: readonly HeaderOption[];
+  };
+  readonly denied_response?: {
+    readonly status: { readonly code: number };
+    readonly headers: readonly HeaderOption[];
+    readonly body: string;
+  };
+  readonly dynamic_metadata: {
+    readonly fields: { readonly [name: string]: { readonly stringValue: string } };
+  };
+};
+
+const OK = 0;
+const PERMISSION_DENIED = 7;
+const UNKNOWN = 2;
+const GRPC_MESSAGE_BYTES_MAX = 512;
+const OVERWRITE_IF_EXISTS_OR_ADD = 2;
+const OVERWRITE_IF_EXISTS = 3;
+
+/** The gRPC status of a refusal, by its HTTP status: Envoy reads 429 as UNAVAILABLE, which clients retry. */
+const GRPC_STATUS: { readonly [status: number]: number } = {
+  400: 3,
+  401: 16,
+  402: 8,
+  403: 7,
+  404: 12,
+  413: 8,
+  422: 3,
+  429: 8,
+  500: 13,
+  503: 14,
+};
+
+/** Writes a decision for Envoy. Every branch names its status code: a response without one would be an allow. */
+export function writeDecision(
+  policy: Policy,
+  request: Request,
+  decision: Decision,
+  context: { readonly facts: DecisionFacts; readonly nowMs: number },
+): CheckAnswer {
+  const dynamic_metadata = { fields: writeFacts(context.facts) };
+  switch (decision.kind) {
+    case 'allow':
+      return { ...writeAllow(policy, request, decision, context.nowMs), dynamic_metadata };
+    case 'reply':
+      return { ...writeReply(decision), dynamic_metadata };
+    case 'deny':
+      return { ...writeRefusal(policy, request, decision, context.nowMs), dynamic_metadata };
+  }
+}
+
+function writeAllow(policy: Policy, request: Request, decision: Allow, nowMs: number) {
+  const { set, remove } = mutationFor(policy, request, decision);
+  const limits = limitHeaders(policy.rateLimitHeaders, decision.taken, nowMs);
+  const cors = decision.route?.cors ? corsHeaders(decision.route.cors, decision.corsOrigin) : [];
+  return {
+    status: { code: OK },
+    ok_response: {
+      headers: set.map(overwrite),
+      headers_to_remove: remove,
+      response_headers_to_add: [...limits.map(overwrite), ...cors.map(responseOption)],
+    },
+  };
+}
+
+function writeReply(decision: Reply) {
+  const cors = decision.route?.cors;
+  const headers = cors ? preflightHeaders(cors, decision.corsOrigin, decision.preflight) : [];
+  return denied(204, headers, '');
+}
+
+function writeRefusal(policy: Policy, request: Request, refusal: Refusal, nowMs: number) {
+  const text = refusalText(policy.errors, refusal.reason, request.id);
+  const headers = refusalHeaders(policy, request, refusal, nowMs);
+  const challenge = challengeOf(policy, refusal, text);
+  if (challenge !== undefined) headers.push(['www-authenticate', challenge]);
+  if (isGrpc(request)) {
+    headers.push(['grpc-status', String(GRPC_STATUS[text.status] ?? UNKNOWN)]);
+    return denied(text.status, headers, cutBytes(text.message));
+  }
+  if (wantsProblem(request)) {
+    headers.push(['content-type', 'application/problem+json']);
+    return denied(text.status, headers, refusalProblem(text, policy.errors.docs));
+  }
+  headers.push(['content-type', 'application/json']);
+  return denied(text.status, headers, refusalJson(text));
+}
+
+function refusalHeaders(
+  policy: Policy,
+  request: Request,
+  refusal: Refusal,
+  nowMs: number,
+): Header[] {
+  const headers: Header[] = [['cache-control', 'no-store']];
+  if (isGrpc(request) || request.method === 'HEAD') {
+    headers.push(['x-postern-reason', refusal.reason]);
+  }
+  headers.push(...limitHeaders(policy.rateLimitHeaders, refusal.taken, nowMs));
+  const waitSeconds = retryAfterSeconds(refusal.taken, nowMs);
+  if (waitSeconds !== undefined && refusal.reason === 'rate_limited') {
+    headers.push(['retry-after', String(waitSeconds)]);
+  }
+  if (refusal.reason === 'unavailable') headers.push(['retry-after', '1']);
+  const cors = refusal.route?.cors;
+  for (const { name, value, mode } of cors ? corsHeaders(cors, refusal.corsOrigin) : []) {
+    if (mode !== 'replace_existing') headers.push([name, value]);
+  }
+  return headers;
+}
+
+function denied(code: number, headers: readonly Header[], body: string) {
+  return {
+    status: { code: GRPC_STATUS[code] ?? PERMISSION_DENIED },
+    denied_response: { status: { code }, headers: headers.map(overwrite), body },
+  };
+}
+
+/** A message cut to what fits into grpc-message, at a character's end. */
+function cutBytes(message: string): string {
+  const bytes = Buffer.from(message);
+  if (bytes.byteLength <= GRPC_MESSAGE_BYTES_MAX) return message;
+  return bytes.subarray(0, GRPC_MESSAGE_BYTES_MAX).toString('utf8').replace(/\uFFFD$/, '');
+}
+
+/** Whether the client asks for a problem document (RFC 9457 section 3). */
+function wantsProblem(request: Request): boolean {
+  const accepted = request.headers.get('accept')?.join(',').toLowerCase();
+  if (!accepted?.includes('application/problem+json')) return false;
+  return accepted
+    .split(',')
+    .map((range) => range.replaceAll(' ', ''))
+    .some((range) => /^application\/problem\+json(?:;(?!q=0(?:\.0*)?(?:;|$)).*)?$/.test(range));
+}
+
+/** Both ways of saying "replace": versions of Envoy differ in which one they obey. */
+function overwrite([key, value]: Header): HeaderOption {
+  return {
+    header: { key, value },
+    append: { value: false },
+    append_action: OVERWRITE_IF_EXISTS_OR_ADD,
+  };
+}
+
+function responseOption({ name, value, mode }: ResponseHeader): HeaderOption {
+  if (mode === 'set') return overwrite([name, value]);
+  const header = { key: name, value };
+  return mode === 'append' ? { header } : { header, append_action: OVERWRITE_IF_EXISTS };
+}
+
+function writeFacts(facts: DecisionFacts): { [name: string]: { stringValue: string } } {
+  const fields: { [name: string]: { stringValue: string } } = {};
+  for (const [name, value] of Object.entries(facts)) fields[name] = { stringValue: value };
+  return fields;
+}

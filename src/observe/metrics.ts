@@ -1,0 +1,142 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the metrics ask when they are scraped. */
+export type MetricSources = {
+  readonly subjects: () => { readonly subjects: number; readonly forgotten: number };
+  readonly audit: () => { readonly waitingBytes: number; readonly dropped: number };
+  readonly jwks: () => readonly JwksReading[];
+  readonly build: { readonly version: string; readonly node: string };
+};
+
+/** One key set as the metrics show it; labels come from the policy only. */
+export type JwksReading = {
+  readonly issuer: string;
+  readonly keys: number;
+  readonly isUsable: boolean;
+  readonly lastSuccessMs: number | undefined;
+};
+
+export type CheckLabels = {
+  readonly route: string;
+  readonly decision: 'allow' | 'deny' | 'reply';
+  readonly reason: string;
+};
+
+export type Metrics = {
+  readonly check: (labels: CheckLabels, tookMs: number) => void;
+  readonly limit: (outcome: 'admitted' | 'refused') => void;
+  readonly notice: (notice: string) => void;
+  readonly failure: (kind: string) => void;
+  readonly jwksFetch: (issuer: string, outcome: 'ok' | 'failed') => void;
+  readonly tokenCache: (outcome: 'hit' | 'miss') => void;
+  readonly reload: (ok: boolean, atMs: number, policyHash: string) => void;
+  readonly inFlight: (change: 1 | -1) => void;
+  readonly text: () => Promise<string>;
+  readonly contentType: string;
+};
+
+const BUCKETS_SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25,
+];
+
+/** Makes the registry; every name begins with `postern_`, and no label holds anything a client sent. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: 'postern_' });
+  const checks = new Counter({
+    name: 'postern_checks_total',
+    help: 'Decisions by route, decision and reason.',
+    labelNames: ['route', 'decision', 'reason'] as const,
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'postern_check_duration_seconds',
+    help: 'Time from the message to the answer.',
+    buckets: BUCKETS_SECONDS,
+    registers,
+  });
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter<L>({ name: `postern_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge<L>({ name: `postern_${name}`, help, labelNames, registers });
+  const limits = counter('limit_takes_total', 'Requests that met a limit, by outcome.', ['outcome']);
+  const notices = counter('notices_total', 'Events that changed no answer.', ['notice']);
+  const failures = counter('failures_total', 'Internal failures, each answered with a deny.', ['kind']);
+  const fetches = counter('jwks_fetches_total', 'Fetches of key sets.', ['issuer', 'outcome']);
+  const cache = counter('token_cache_total', 'Look-ups in the cache of verified tokens.', ['outcome']);
+  const reloads = counter('policy_reloads_total', 'Reloads of the policy.', ['outcome']);
+  const lastReloadOk = gauge('policy_last_reload_successful', '1 when the last reload held.', []);
+  const lastReloadAt = gauge('policy_last_reload_success_timestamp_seconds', 'Its time.', []);
+  const policyInfo = gauge('policy_info', 'The policy that decides.', ['hash']);
+  const inFlight = gauge('checks_in_flight', 'Checks being decided.', []);
+  gauge('build_info', 'Version of Postern and Node.', ['version', 'node']).set(sources.build, 1);
+  addCollected(registry, sources);
+  const bound = new Map<string, { readonly inc: () => void }>();
+  return {
+    check(labels, tookMs) {
+      const id = `${labels.decision}\n${labels.reason}\n${labels.route}`;
+      let child = bound.get(id);
+      if (!child) {
+        child = checks.labels(labels);
+        bound.set(id, child);
+      }
+      child.inc();
+      duration.observe(tookMs / 1000);
+    },
+    limit: (outcome) => limits.inc({ outcome }),
+    notice: (notice) => notices.inc({ notice }),
+    failure: (kind) => failures.inc({ kind }),
+    jwksFetch: (issuer, outcome) => fetches.inc({ issuer, outcome }),
+    tokenCache: (outcome) => cache.inc({ outcome }),
+    reload(ok, atMs, hash) {
+      reloads.inc({ outcome: ok ? 'ok' : 'failed' });
+      lastReloadOk.set(ok ? 1 : 0);
+      if (!ok) return;
+      lastReloadAt.set(atMs / 1000);
+      policyInfo.reset();
+      policyInfo.set({ hash }, 1);
+    },
+    inFlight: (change) => inFlight.inc(change),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+/** Gauges that are read when somebody scrapes. */
+function addCollected(registry: Registry, sources: MetricSources): void {
+  const collected = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `postern_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  collected('limit_subjects', 'Subjects counted in memory.', () => sources.subjects().subjects);
+  collected(
+    'limit_subjects_forgotten',
+    'Subjects forgotten because there were too many.',
+    () => sources.subjects().forgotten,
+  );
+  collected('audit_dropped', 'Audit lines dropped.', () => sources.audit().dropped);
+  collected('audit_waiting_bytes', 'Audit bytes not yet written.', () => sources.audit().waitingBytes);
+  addJwks(registry, sources);
+}
+
+function addJwks(registry: Registry, sources: MetricSources): void {
+  const perIssuer = (name: string, help: string, read: (one: JwksReading) => number) =>
+    new Gauge({
+      name: `postern_jwks_${name}`,
+      help,
+      labelNames: ['issuer'] as const,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const one of sources.jwks()) this.inc({ issuer: one.issuer }, read(one));
+      },
+    });
+  perIssuer('keys', 'Public keys held for an issuer.', (one) => one.keys);
+  perIssuer('unusable', 'Key sets of an issuer that cannot be used.', (one) => (one.isUsable ? 0 : 1));
+}

@@ -1,0 +1,88 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+/** What the operations listener tells. */
+export type OpsSources = {
+  readonly product: () => string;
+  /** What stands in the way of serving; empty when ready. */
+  readonly unready: () => readonly string[];
+  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+};
+
+export type OpsServer = {
+  readonly address: string;
+  readonly close: () => Promise<void>;
+};
+
+type Page = { readonly status: number; readonly contentType: string; readonly body: string };
+
+/** Starts /health, /livez, /readyz and /metrics on `host:port`. */
+export async function openOpsServer(address: string, sources: OpsSources): Promise<OpsServer> {
+  const server = createServer((request, response) => {
+    answer(sources, request).then(
+      (page) => send(response, request, page),
+      () => send(response, request, { status: 500, contentType: 'text/plain', body: 'failed\n' }),
+    );
+  });
+  server.headersTimeout = 5000;
+  server.requestTimeout = 10_000;
+  const port = await listen(server, address);
+  return {
+    address: address.replace(/:\d+$/, `:${port}`),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(sources: OpsSources, request: IncomingMessage): Promise<Page> {
+  const path = (request.url ?? '').replace(/\?.*$/s, '');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return json(405, { error: 'METHOD_NOT_ALLOWED', message: 'Use GET.' });
+  }
+  switch (path) {
+    case '/health':
+      return json(200, { status: 'ok', product: sources.product() });
+    case '/livez':
+      return json(200, { status: 'ok' });
+    case '/readyz': {
+      const unready = sources.unready();
+      if (unready.length === 0) return json(200, { status: 'ok' });
+      return json(503, { status: 'unready', because: unready });
+    }
+    case '/metrics': {
+      const { text, contentType } = await sources.metrics();
+      return { status: 200, contentType, body: text };
+    }
+    default:
+      return json(404, { error: 'NOT_FOUND', message: 'See /health, /livez, /readyz, /metrics.' });
+  }
+}
+
+function json(status: number, body: object): Page {
+  return { status, contentType: 'application/json', body: JSON.stringify(body) };
+}
+
+function send(response: ServerResponse, request: IncomingMessage, page: Page): void {
+  response.writeHead(page.status, {
+    'content-type': page.contentType,
+    'content-length': Buffer.byteLength(page.body),
+    'cache-control': 'no-store',
+  });
+  response.end(request.method === 'HEAD' ? undefined : page.body);
+}
+
+function listen(server: Server, address: string): Promise<number> {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      reject(new Error(`cannot listen on ${address}: ${cause.message}`, { cause }));
+    });
+    server.listen(Number(address.slice(colon + 1)), host, () => {
+      const bound = server.address();
+      resolve(typeof bound === 'object' && bound ? bound.port : 0);
+    });
+  });
+}
