@@ -37,7 +37,10 @@ export function parseAddress(text: string): Address | undefined {
 export function compileAddresses(
   texts: readonly string[],
 ): { readonly set: AddressSet } | { readonly problem: string; readonly index: number } {
-  const networks = new Map<string, { family: 4 | 6; prefixLength: number; networks: Set<string> }>();
+  const networks = new Map<
+    string,
+    { family: 4 | 6; prefixLength: number; networks: Set<string> }
+  >();
   for (const [index, text] of texts.entries()) {
     const block = parseBlock(text);
     if (!block) {
@@ -45,7 +48,11 @@ export function compileAddresses(
     }
     const { address, prefixLength } = block;
     const group = `${address.family}/${prefixLength}`;
-    const known = networks.get(group) ?? { family: address.family, prefixLength, networks: new Set() };
+    const known = networks.get(group) ?? {
+      family: address.family,
+      prefixLength,
+      networks: new Set(),
+    };
     networks.set(group, known);
     known.networks.add(networkOf(address.bytes, prefixLength));
   }
@@ -71,7 +78,9 @@ export function hasHostBits(text: string): boolean {
   const block = parseBlock(text);
   if (!block) return false;
   const { address, prefixLength } = block;
-  return networkOf(address.bytes, prefixLength) !== networkOf(address.bytes, address.bytes.length * 8);
+  return (
+    networkOf(address.bytes, prefixLength) !== networkOf(address.bytes, address.bytes.length * 8)
+  );
 }
 
 /** The address of the client, or undefined when none is known; `untrusted` when Envoy's own entry is missing. */

@@ -1,7 +1,7 @@
 import { holdsAddress } from './address.ts';
 import { judgeReferer } from './admit.ts';
 import type { ApiKey } from './api-key.ts';
-import { type Deny, type Notice, deny } from './decision.ts';
+import { type Deny, deny, type Notice } from './decision.ts';
 import type { Match } from './match.ts';
 import { holdsOrigin, parseOrigin } from './origin.ts';
 import type { ClaimRule, Policy, Route, Workspace } from './policy.ts';
@@ -81,11 +81,7 @@ function judgeKeyRestrictions({ policy, match, request, principal }: Case): Deny
 }
 
 /** Judges the Origin by the key's own list; where the route's `cors` leaves it to keys, a list is needed. */
-function judgeKeyOrigin(
-  route: Route,
-  key: ApiKey | undefined,
-  request: Request,
-): Deny | undefined {
+function judgeKeyOrigin(route: Route, key: ApiKey | undefined, request: Request): Deny | undefined {
   const rule = key?.allowedOrigins;
   const text = soleHeader(request.headers, 'origin');
   const refusal = deny('authorize', 'origin_not_allowed');
@@ -118,7 +114,8 @@ function judgeWorkspace({ match, request, principal, workspace }: Case): Deny | 
 function judgeEnvironment({ match, principal }: Case): Deny | undefined {
   const accepted = match.route.environments;
   if (!accepted) return undefined;
-  const isJudged = principal.key !== undefined || principal.issuer?.claims.environment !== undefined;
+  const isJudged =
+    principal.key !== undefined || principal.issuer?.claims.environment !== undefined;
   const { environment } = principal;
   const isAccepted = !isJudged || (environment !== undefined && accepted.has(environment));
   return isAccepted ? undefined : deny('authorize', 'wrong_environment');

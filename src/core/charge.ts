@@ -17,7 +17,8 @@ export function limitsFor(one: Case, plan: Plan | undefined): readonly LimitGrou
   };
   if (plan) add(`plan:${plan.name}`, plan.by ?? policy.limitBy, figuresOf(plan, principal));
   if (principal.key?.rateLimit) add('key', 'key', principal.key.rateLimit);
-  for (const limit of route.limits) add(`route:${route.name}\n${limit.name}`, limit.by, limit.figures);
+  for (const limit of route.limits)
+    add(`route:${route.name}\n${limit.name}`, limit.by, limit.figures);
   return groups;
 }
 
@@ -27,9 +28,11 @@ export function planFor({ policy, match, principal, workspace }: Case): {
   readonly notices: readonly Notice[];
 } {
   const { route } = match;
-  if (route.access.kind === 'public' || route.plan === 'none') return { plan: undefined, notices: [] };
+  if (route.access.kind === 'public' || route.plan === 'none')
+    return { plan: undefined, notices: [] };
   const own = principal.plan === undefined ? undefined : policy.plans.get(principal.plan);
-  const inherited = workspace?.plan === undefined ? policy.defaultPlan : policy.plans.get(workspace.plan);
+  const inherited =
+    workspace?.plan === undefined ? policy.defaultPlan : policy.plans.get(workspace.plan);
   const plan = route.plan ?? own ?? inherited;
   const isUnknown = !route.plan && principal.plan !== undefined && !own;
   return {

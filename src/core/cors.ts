@@ -16,7 +16,8 @@ export function judgeOrigin(route: Route, request: Request): Deny | undefined {
   if (!route.cors || text === undefined) return undefined;
   const origin = parseOrigin(text);
   const isAllowed =
-    origin !== undefined && (route.cors.origins === 'keys' || holdsOrigin(route.cors.origins, origin));
+    origin !== undefined &&
+    (route.cors.origins === 'keys' || holdsOrigin(route.cors.origins, origin));
   return isAllowed ? undefined : deny('admit', 'origin_not_allowed');
 }
 

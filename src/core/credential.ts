@@ -1,4 +1,4 @@
-import { type ParsedKey, type Prefix, isTokenShaped, parseKey } from './api-key.ts';
+import { isTokenShaped, type ParsedKey, type Prefix, parseKey } from './api-key.ts';
 import { type Deny, deny } from './decision.ts';
 import type { Policy } from './policy.ts';
 import { cookieValues, queryValues } from './query.ts';

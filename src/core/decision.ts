@@ -1,6 +1,6 @@
-import type { Principal } from './principal.ts';
-import type { Route } from './policy.ts';
 import type { Taken } from './limit.ts';
+import type { Route } from './policy.ts';
+import type { Principal } from './principal.ts';
 
 type Denial = { readonly status: number; readonly error: string; readonly message: string };
 
@@ -39,7 +39,10 @@ export const DENIALS = {
   },
   key_expired: { ...UNAUTHORIZED, message: 'The API key has expired: create or rotate a key.' },
   key_revoked: { ...UNAUTHORIZED, message: 'The API key was revoked: create a new key.' },
-  key_disabled: { ...UNAUTHORIZED, message: 'The API key is disabled: ask its owner to enable it.' },
+  key_disabled: {
+    ...UNAUTHORIZED,
+    message: 'The API key is disabled: ask its owner to enable it.',
+  },
   token_invalid: { ...UNAUTHORIZED, message: 'The token is not valid: get a new one.' },
   token_expired: { ...UNAUTHORIZED, message: 'The token has expired: get a new one.' },
   token_not_yet_valid: {

@@ -176,7 +176,10 @@ export type Errors = {
 
 /** Who is blocked; `untilMs` undefined means for good. */
 export type Blocks = {
-  readonly addresses: readonly { readonly set: AddressSet; readonly untilMs?: number | undefined }[];
+  readonly addresses: readonly {
+    readonly set: AddressSet;
+    readonly untilMs?: number | undefined;
+  }[];
   /** `key`, `username`, `workspace`, `client` and a value, joined by a line feed, to the end of the block. */
   readonly principals: ReadonlyMap<string, number | undefined>;
 };

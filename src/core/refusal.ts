@@ -62,7 +62,10 @@ export function challengeOf(
   const scheme = refusal.route?.challenge ?? 'Bearer';
   const parameters = [`realm=${quoted(policy.product)}`];
   if (isScopes) {
-    parameters.push(`error="insufficient_scope"`, `scope=${quoted((refusal.scopes ?? []).join(' '))}`);
+    parameters.push(
+      `error="insufficient_scope"`,
+      `scope=${quoted((refusal.scopes ?? []).join(' '))}`,
+    );
   } else if (scheme === 'Bearer' && refusal.reason !== 'missing_credential') {
     parameters.push(`error="invalid_token"`, `error_description=${quoted(text.message)}`);
   }

@@ -20,7 +20,10 @@ export function isGrant(text: string): boolean {
 
 /** Whether a claim is a list of texts that can be grants. */
 export function isGrantList(items: unknown): items is readonly string[] {
-  return Array.isArray(items) && items.every((item) => typeof item === 'string' && (item === '' || isGrant(item)));
+  return (
+    Array.isArray(items) &&
+    items.every((item) => typeof item === 'string' && (item === '' || isGrant(item)))
+  );
 }
 
 /** Whether one grant covers one concrete scope. */
@@ -31,13 +34,21 @@ export function covers(grant: string, scope: string, catalogue: Catalogue): bool
 }
 
 /** Whether any of the grants covers a concrete scope. */
-export function holdsScope(grants: readonly string[], scope: string, catalogue: Catalogue): boolean {
+export function holdsScope(
+  grants: readonly string[],
+  scope: string,
+  catalogue: Catalogue,
+): boolean {
   for (const grant of grants) if (covers(grant, scope, catalogue)) return true;
   return false;
 }
 
 /** Whether the grants cover everything that another grant covers; a wildcard counts as what it reaches. */
-export function holdsGrant(grants: readonly string[], wanted: string, catalogue: Catalogue): boolean {
+export function holdsGrant(
+  grants: readonly string[],
+  wanted: string,
+  catalogue: Catalogue,
+): boolean {
   if (!isWildcard(wanted)) return holdsScope(grants, wanted, catalogue);
   if (grants.some((grant) => grant === wanted || includesWildcard(grant, wanted))) return true;
   if (!catalogue) return false;
@@ -97,6 +108,7 @@ function includesWildcard(grant: string, wildcard: string): boolean {
 
 function matchesWildcard(grant: string, scope: string): boolean {
   if (grant === '*') return true;
-  if (grant.endsWith(':*')) return scope.startsWith(grant.slice(0, -1)) && scope.length >= grant.length;
+  if (grant.endsWith(':*'))
+    return scope.startsWith(grant.slice(0, -1)) && scope.length >= grant.length;
   return scope.endsWith(grant.slice(1)) && scope.length >= grant.length;
 }

@@ -1,8 +1,8 @@
 import type { Place } from './credential.ts';
 import type { Deny } from './decision.ts';
 import type { Principal } from './principal.ts';
-import { cutGrants, isGrantList, type Catalogue } from './scope.ts';
-import { type Roles, cutRoles } from './role.ts';
+import { cutRoles, type Roles } from './role.ts';
+import { type Catalogue, cutGrants, isGrantList } from './scope.ts';
 
 /** The payload of a token whose signature holds (RFC 7519 section 4). */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -77,7 +77,9 @@ export function tokenPrincipal(
   const username = readText(claims, issuer.claims.username);
   if (username === undefined) return undefined;
   const claimed = readList(claims, issuer.claims.roles);
-  const own = issuer.maxRoles ? claimed.filter((role) => roles.covers(issuer.maxRoles, role)) : claimed;
+  const own = issuer.maxRoles
+    ? claimed.filter((role) => roles.covers(issuer.maxRoles, role))
+    : claimed;
   const granted = [...readList(claims, issuer.claims.scopes), ...roles.scopesOf(own)];
   const scopes = cutGrants(granted, issuer.maxScopes, catalogue);
   return {

@@ -2,7 +2,7 @@ import { type DecisionFacts, decisionFacts } from '../core/audit.ts';
 import { check } from '../core/check.ts';
 import { type Decision, deny } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
-import { type Ports, PortFailure } from '../core/ports.ts';
+import { PortFailure, type Ports } from '../core/ports.ts';
 import type { Request } from '../core/request.ts';
 import type { CheckMessage, Protocol } from './protocol.ts';
 import { readCheck } from './read.ts';

@@ -4,8 +4,8 @@ import {
   type MethodDefinition,
   Server,
   ServerCredentials,
-  type ServiceDefinition,
   type ServerUnaryCall,
+  type ServiceDefinition,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
@@ -85,13 +85,14 @@ function checkService(): ServiceDefinition {
 }
 
 function healthService(protocol: Protocol): ServiceDefinition {
-  const method = (name: string, responseStream: boolean): MethodDefinition<object, object> => ({
-    path: `/grpc.health.v1.Health/${name}`,
-    requestStream: false,
-    responseStream,
-    ...codec('request', protocol.healthCheckRequest),
-    ...codec('response', protocol.healthCheckResponse),
-  } as MethodDefinition<object, object>);
+  const method = (name: string, responseStream: boolean): MethodDefinition<object, object> =>
+    ({
+      path: `/grpc.health.v1.Health/${name}`,
+      requestStream: false,
+      responseStream,
+      ...codec('request', protocol.healthCheckRequest),
+      ...codec('response', protocol.healthCheckResponse),
+    }) as MethodDefinition<object, object>;
   return { Check: method('Check', false), Watch: method('Watch', true) };
 }
 

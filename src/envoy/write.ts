@@ -1,3 +1,4 @@
+import type { DecisionFacts } from '../core/audit.ts';
 import { corsHeaders, preflightHeaders, type ResponseHeader } from '../core/cors.ts';
 import type { Allow, Decision, Refusal, Reply } from '../core/decision.ts';
 import { limitHeaders, retryAfterSeconds } from '../core/limit-headers.ts';
@@ -5,7 +6,6 @@ import type { Policy } from '../core/policy.ts';
 import { challengeOf, refusalJson, refusalProblem, refusalText } from '../core/refusal.ts';
 import { isGrpc, type Request } from '../core/request.ts';
 import { mutationFor } from '../core/upstream.ts';
-import type { DecisionFacts } from '../core/audit.ts';
 import type { HeaderOption } from './protocol.ts';
 
 type Header = readonly [string, string];
@@ -138,7 +138,10 @@ function denied(code: number, headers: readonly Header[], body: string) {
 function cutBytes(message: string): string {
   const bytes = Buffer.from(message);
   if (bytes.byteLength <= GRPC_MESSAGE_BYTES_MAX) return message;
-  return bytes.subarray(0, GRPC_MESSAGE_BYTES_MAX).toString('utf8').replace(/\uFFFD$/, '');
+  return bytes
+    .subarray(0, GRPC_MESSAGE_BYTES_MAX)
+    .toString('utf8')
+    .replace(/\uFFFD$/, '');
 }
 
 /** Whether the client asks for a problem document (RFC 9457 section 3). */

@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs';
+import { write } from 'node:fs';
 
 /** Lines that leave this process in order, without ever holding up a check. */
 export type LineWriter = {
@@ -18,73 +18,75 @@ const RETRY_MS = 10;
  * output, and with it every check; here at most 16 MiB wait, and what comes after is dropped and counted.
  */
 export function openLineWriter(descriptor: number): LineWriter {
-  let waiting: string[] = [];
-  let waitingBytes = 0;
-  let dropped = 0;
-  let rest: Buffer | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let idle: (() => void)[] = [];
-
-  const settle = () => {
-    for (const resolve of idle) resolve();
-    idle = [];
-  };
-  const send = () => {
-    timer = undefined;
-    if (!rest) {
-      if (waiting.length === 0) return settle();
-      rest = Buffer.from(waiting.join(''));
-      waiting = [];
-    }
-    const sending = rest;
-    write(descriptor, sending, 0, sending.length, null, (cause, written) => {
-      if (cause && !isTemporary(cause)) {
-        dropped += 1;
-        waitingBytes = 0;
-        rest = undefined;
-        waiting = [];
-        return settle();
-      }
-      waitingBytes -= written ?? 0;
-      rest = written < sending.length ? sending.subarray(written ?? 0) : undefined;
-      if (cause) timer = setTimeout(send, RETRY_MS);
-      else send();
-    });
-  };
-  const isSending = () => rest !== undefined;
+  const queue: Queue = { lines: [], waitingBytes: 0, dropped: 0, isSending: false, idle: [] };
   return {
     write(line) {
       const bytes = Buffer.byteLength(line) + 1;
-      if (waitingBytes + bytes > WAITING_BYTES_MAX) {
-        dropped += 1;
+      if (queue.waitingBytes + bytes > WAITING_BYTES_MAX) {
+        queue.dropped += 1;
         return false;
       }
-      waiting.push(`${line}\n`);
-      waitingBytes += bytes;
-      if (!isSending() && !timer) timer = setTimeout(send, BATCH_MS);
+      queue.lines.push(line);
+      queue.waitingBytes += bytes;
+      if (!queue.isSending) {
+        queue.isSending = true;
+        setTimeout(() => sendNext(descriptor, queue), BATCH_MS);
+      }
       return true;
     },
-    counts: () => ({ waitingBytes, dropped }),
+    counts: () => ({ waitingBytes: queue.waitingBytes, dropped: queue.dropped }),
     flush(graceMs) {
-      if (waitingBytes === 0) return Promise.resolve();
+      if (!queue.isSending) return Promise.resolve();
       return new Promise((resolve) => {
         const late = setTimeout(resolve, graceMs);
-        idle.push(() => {
+        queue.idle.push(() => {
           clearTimeout(late);
           resolve();
         });
-        if (!isSending()) {
-          clearTimeout(timer);
-          send();
-        }
       });
     },
   };
 }
 
-/** Writes one line at once, for the few that others wait for at start. */
-export function writeLineNow(descriptor: number, line: string): void {
-  writeSync(descriptor, `${line}\n`);
+type Queue = {
+  lines: string[];
+  waitingBytes: number;
+  dropped: number;
+  isSending: boolean;
+  idle: (() => void)[];
+};
+
+/** Sends all lines that wait as one batch, and then the ones that came meanwhile. */
+function sendNext(descriptor: number, queue: Queue): void {
+  const { lines } = queue;
+  if (lines.length === 0) {
+    queue.isSending = false;
+    for (const resolve of queue.idle.splice(0)) resolve();
+    return;
+  }
+  queue.lines = [];
+  const batch = { bytes: Buffer.from(`${lines.join('\n')}\n`), lines: lines.length };
+  sendBatch(descriptor, queue, batch);
+}
+
+/** Writes until the batch has left; a full pipe is tried again, a broken one costs the batch. */
+function sendBatch(
+  descriptor: number,
+  queue: Queue,
+  batch: { readonly bytes: Buffer; readonly lines: number },
+): void {
+  write(descriptor, batch.bytes, 0, batch.bytes.length, null, (cause, written) => {
+    if (cause && isTemporary(cause)) {
+      setTimeout(() => sendBatch(descriptor, queue, batch), RETRY_MS);
+      return;
+    }
+    const gone = cause ? batch.bytes.length : written;
+    if (cause) queue.dropped += batch.lines;
+    queue.waitingBytes -= gone;
+    const bytes = batch.bytes.subarray(gone);
+    if (bytes.length > 0) sendBatch(descriptor, queue, { ...batch, bytes });
+    else sendNext(descriptor, queue);
+  });
 }
 
 function isTemporary(cause: NodeJS.ErrnoException): boolean {

@@ -13,7 +13,6 @@ export type JwksReading = {
   readonly issuer: string;
   readonly keys: number;
   readonly isUsable: boolean;
-  readonly lastSuccessMs: number | undefined;
 };
 
 export type CheckLabels = {
@@ -30,7 +29,6 @@ export type Metrics = {
   readonly jwksFetch: (issuer: string, outcome: 'ok' | 'failed') => void;
   readonly tokenCache: (outcome: 'hit' | 'miss') => void;
   readonly reload: (ok: boolean, atMs: number, policyHash: string) => void;
-  readonly inFlight: (change: 1 | -1) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
 };
@@ -42,8 +40,45 @@ const BUCKETS_SECONDS = [
 /** Makes the registry; every name begins with `postern_`, and no label holds anything a client sent. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'postern_' });
+  addCollected(registry, sources);
+  const make = makers(registry);
+  make
+    .gauge('build_info', 'Version of Postern and Node.', ['version', 'node'])
+    .set(sources.build, 1);
+  const limits = make.counter('limit_takes_total', 'Requests that met a limit.', ['outcome']);
+  const notices = make.counter('notices_total', 'Events that changed no answer.', ['notice']);
+  const failures = make.counter('failures_total', 'Failures answered with a deny.', ['kind']);
+  const fetches = make.counter('jwks_fetches_total', 'Fetches of key sets.', ['issuer', 'outcome']);
+  const cache = make.counter('token_cache_total', 'Look-ups of verified tokens.', ['outcome']);
+  return {
+    check: checkMetric(registry),
+    limit: (outcome) => limits.inc({ outcome }),
+    notice: (notice) => notices.inc({ notice }),
+    failure: (kind) => failures.inc({ kind }),
+    jwksFetch: (issuer, outcome) => fetches.inc({ issuer, outcome }),
+    tokenCache: (outcome) => cache.inc({ outcome }),
+    reload: reloadMetric(make),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+type Makers = ReturnType<typeof makers>;
+
+function makers(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Counter<L>({ name: `postern_${name}`, help, labelNames, registers }),
+    gauge: <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Gauge<L>({ name: `postern_${name}`, help, labelNames, registers }),
+  };
+}
+
+/** Counts decisions and their times; the labelled counters are looked up once. */
+function checkMetric(registry: Registry): Metrics['check'] {
+  const registers = [registry];
   const checks = new Counter({
     name: 'postern_checks_total',
     help: 'Decisions by route, decision and reason.',
@@ -56,50 +91,28 @@ export function createMetrics(sources: MetricSources): Metrics {
     buckets: BUCKETS_SECONDS,
     registers,
   });
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter<L>({ name: `postern_${name}`, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Gauge<L>({ name: `postern_${name}`, help, labelNames, registers });
-  const limits = counter('limit_takes_total', 'Requests that met a limit, by outcome.', ['outcome']);
-  const notices = counter('notices_total', 'Events that changed no answer.', ['notice']);
-  const failures = counter('failures_total', 'Internal failures, each answered with a deny.', ['kind']);
-  const fetches = counter('jwks_fetches_total', 'Fetches of key sets.', ['issuer', 'outcome']);
-  const cache = counter('token_cache_total', 'Look-ups in the cache of verified tokens.', ['outcome']);
-  const reloads = counter('policy_reloads_total', 'Reloads of the policy.', ['outcome']);
-  const lastReloadOk = gauge('policy_last_reload_successful', '1 when the last reload held.', []);
-  const lastReloadAt = gauge('policy_last_reload_success_timestamp_seconds', 'Its time.', []);
-  const policyInfo = gauge('policy_info', 'The policy that decides.', ['hash']);
-  const inFlight = gauge('checks_in_flight', 'Checks being decided.', []);
-  gauge('build_info', 'Version of Postern and Node.', ['version', 'node']).set(sources.build, 1);
-  addCollected(registry, sources);
   const bound = new Map<string, { readonly inc: () => void }>();
-  return {
-    check(labels, tookMs) {
-      const id = `${labels.decision}\n${labels.reason}\n${labels.route}`;
-      let child = bound.get(id);
-      if (!child) {
-        child = checks.labels(labels);
-        bound.set(id, child);
-      }
-      child.inc();
-      duration.observe(tookMs / 1000);
-    },
-    limit: (outcome) => limits.inc({ outcome }),
-    notice: (notice) => notices.inc({ notice }),
-    failure: (kind) => failures.inc({ kind }),
-    jwksFetch: (issuer, outcome) => fetches.inc({ issuer, outcome }),
-    tokenCache: (outcome) => cache.inc({ outcome }),
-    reload(ok, atMs, hash) {
-      reloads.inc({ outcome: ok ? 'ok' : 'failed' });
-      lastReloadOk.set(ok ? 1 : 0);
-      if (!ok) return;
-      lastReloadAt.set(atMs / 1000);
-      policyInfo.reset();
-      policyInfo.set({ hash }, 1);
-    },
-    inFlight: (change) => inFlight.inc(change),
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
+  return (labels, tookMs) => {
+    const id = `${labels.decision}\n${labels.reason}\n${labels.route}`;
+    const child = bound.get(id) ?? checks.labels(labels);
+    bound.set(id, child);
+    child.inc();
+    duration.observe(tookMs / 1000);
+  };
+}
+
+function reloadMetric(make: Makers): Metrics['reload'] {
+  const reloads = make.counter('policy_reloads_total', 'Reloads of the policy.', ['outcome']);
+  const isOk = make.gauge('policy_last_reload_successful', '1 when the last reload held.', []);
+  const okAt = make.gauge('policy_last_reload_success_timestamp_seconds', 'When it held.', []);
+  const info = make.gauge('policy_info', 'The policy that decides.', ['hash']);
+  return (ok, atMs, hash) => {
+    reloads.inc({ outcome: ok ? 'ok' : 'failed' });
+    isOk.set(ok ? 1 : 0);
+    if (!ok) return;
+    okAt.set(atMs / 1000);
+    info.reset();
+    info.set({ hash }, 1);
   };
 }
 
@@ -121,7 +134,11 @@ function addCollected(registry: Registry, sources: MetricSources): void {
     () => sources.subjects().forgotten,
   );
   collected('audit_dropped', 'Audit lines dropped.', () => sources.audit().dropped);
-  collected('audit_waiting_bytes', 'Audit bytes not yet written.', () => sources.audit().waitingBytes);
+  collected(
+    'audit_waiting_bytes',
+    'Audit bytes not yet written.',
+    () => sources.audit().waitingBytes,
+  );
   addJwks(registry, sources);
 }
 
@@ -138,5 +155,7 @@ function addJwks(registry: Registry, sources: MetricSources): void {
       },
     });
   perIssuer('keys', 'Public keys held for an issuer.', (one) => one.keys);
-  perIssuer('unusable', 'Key sets of an issuer that cannot be used.', (one) => (one.isUsable ? 0 : 1));
+  perIssuer('unusable', 'Key sets of an issuer that cannot be used.', (one) =>
+    one.isUsable ? 0 : 1,
+  );
 }

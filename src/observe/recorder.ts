@@ -3,7 +3,7 @@ import { auditLine, type DecisionFacts, isAudited } from '../core/audit.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Request } from '../core/request.ts';
-import type { LineWriter } from './audit-writer.ts';
+import type { LineWriter } from './line-writer.ts';
 import type { Metrics } from './metrics.ts';
 
 /** One answered check. */

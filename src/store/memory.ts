@@ -1,6 +1,7 @@
 import type { KeyHash } from '../core/api-key.ts';
-import { type CounterState, settle, take } from '../core/limit.ts';
+import type { CounterState } from '../core/limit.ts';
 import type { FindKey, FindWorkspace, FoundKey, SettleLimits, TakeLimits } from '../core/ports.ts';
+import { settle, take } from '../core/take.ts';
 
 /** Keys and counters in this process: nothing to install, and nothing outlives a restart. */
 export type MemoryStore = {

@@ -1,0 +1,77 @@
+import { checkListener } from './check-shell.ts';
+import { type Listen, parseListen } from './location.ts';
+import type { Config } from './schema.ts';
+
+/** What a process is set up with at its start; a change needs a restart, but for the product's name. */
+export type Settings = {
+  readonly product: string;
+  readonly listen: {
+    readonly check: { readonly address: Listen; readonly tls?: TlsFiles | undefined };
+    readonly api: Listen;
+    readonly ops: Listen;
+  };
+  readonly store: Store;
+  readonly limits: { readonly maxSubjects: number };
+};
+
+/** Files of a TLS listener, PEM. With `clientCa`, clients must show a certificate. */
+export type TlsFiles = {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string | undefined;
+  readonly clientNames?: readonly string[] | undefined;
+};
+
+/** Where keys and counters live. URLs may hold passwords: they are never logged. */
+export type Store =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'redis'; readonly urls: readonly string[]; readonly cluster: boolean };
+
+/** Reads the settings of a checked policy. */
+export function readSettings(config: Config): Settings {
+  const { address, tls } = checkListener(config.listen.check);
+  return {
+    product: config.product,
+    listen: {
+      check: {
+        address: listenOf(address),
+        tls: tls && {
+          cert: tls.cert,
+          key: tls.key,
+          clientCa: tls.client_ca,
+          clientNames: tls.client_names,
+        },
+      },
+      api: listenOf(config.listen.api),
+      ops: listenOf(config.listen.ops),
+    },
+    store: storeOf(config.store),
+    limits: { maxSubjects: config.limits.max_subjects },
+  };
+}
+
+/** Settings that differ and take a restart to change, as keys of the policy. */
+export function restartNeeds(before: Settings, after: Settings): readonly string[] {
+  const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
+  const needs: string[] = [];
+  for (const listener of ['check', 'api', 'ops'] as const) {
+    if (differs(before.listen[listener], after.listen[listener])) needs.push(`listen.${listener}`);
+  }
+  if (differs(before.store, after.store)) needs.push('store');
+  if (differs(before.limits, after.limits)) needs.push('limits');
+  return needs;
+}
+
+function listenOf(text: string): Listen {
+  const listen = parseListen(text);
+  if (!listen) throw new Error('a listen address was not checked');
+  return listen;
+}
+
+function storeOf(written: Config['store']): Store {
+  if (Array.isArray(written)) return { kind: 'redis', urls: written, cluster: true };
+  if (written === 'memory') return { kind: 'memory' };
+  if (written.startsWith('sqlite:')) return { kind: 'sqlite', path: written.slice('sqlite:'.length) };
+  return { kind: 'redis', urls: [written], cluster: false };
+}

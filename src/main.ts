@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { runCommand } from './cli/commands.ts';
+
+const console = {
+  out: (line: string) => process.stdout.write(`${line}\n`),
+  err: (line: string) => process.stderr.write(`${line}\n`),
+};
+
+try {
+  process.exitCode = await runCommand(process.argv.slice(2), console);
+} catch (cause) {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  console.err(`postern: ${message}`);
+  process.exitCode = 1;
+}
