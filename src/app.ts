@@ -6,7 +6,7 @@ import { type OpenPolicy, openPolicy, type PolicyChange } from './config/open-po
 import { writeProblem } from './config/problem.ts';
 import type { Settings, TlsFiles } from './config/settings.ts';
 import { guardPorts, PortFailure } from './core/ports.ts';
-import { createHandleCheck } from './envoy/authorization.ts';
+import { type CheckRecord, createHandleCheck } from './envoy/authorization.ts';
 import { loadProtocol } from './envoy/protocol.ts';
 import { type CheckServer, openCheckServer, type ServerTls } from './envoy/server.ts';
 import type { TokenEvent } from './jwt/settings.ts';
@@ -128,7 +128,7 @@ function openCheck(parts: Parts): Promise<CheckServer> {
     policy: opened.policy,
     now: Date.now,
     hostAddresses: hostAddresses(),
-    record: createRecorder(parts),
+    record: recordWith(parts),
     onFailure: (cause) => {
       metrics.failure(cause instanceof PortFailure ? 'port' : 'bug');
       log.error({ err: cause }, 'a check failed and was denied');
@@ -141,6 +141,18 @@ function openCheck(parts: Parts): Promise<CheckServer> {
     protocol,
     handleCheck,
   });
+}
+
+/** Metrics and audit of a check; why a credential was refused goes to the log of whoever debugs. */
+function recordWith(parts: Parts): (record: CheckRecord) => void {
+  const recorder = createRecorder(parts);
+  return (record) => {
+    recorder(record);
+    const { decision, request } = record;
+    if (decision.kind !== 'deny' || decision.detail === undefined) return;
+    const { reason, detail } = decision;
+    parts.log.debug({ reason, detail, request_id: request.id }, 'refused');
+  };
 }
 
 function openOps({ opened, metrics, state }: Parts): Promise<OpsServer> {

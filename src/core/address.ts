@@ -28,9 +28,17 @@ export function parseAddress(text: string): Address | undefined {
   const version = isIP(text);
   if (version === 4) return fourFrom(text);
   if (version !== 6 || text.includes('%')) return undefined;
-  const parsed = ipaddr.IPv6.parse(text);
+  const parsed = ipaddr.IPv6.parse(withoutDots(text));
   if (isMapped(parsed)) return fourFrom(parsed.toIPv4Address().toString());
   return { text: parsed.toRFC5952String(), family: 6, bytes: parsed.toByteArray() };
+}
+
+/** An IPv6 address whose last 32 bits are written in hex: ipaddr.js takes `::10.0.0.1` for a mapped address. */
+function withoutDots(text: string): string {
+  if (!text.includes('.')) return text;
+  const colon = text.lastIndexOf(':') + 1;
+  const [a = 0, b = 0, c = 0, d = 0] = text.slice(colon).split('.').map(Number);
+  return `${text.slice(0, colon)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
 /** A problem in words, or the blocks: `10.0.0.5`, `192.0.2.0/24`, `2001:db8::/48`. */

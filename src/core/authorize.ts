@@ -114,10 +114,9 @@ function judgeWorkspace({ match, request, principal, workspace }: Case): Deny | 
 function judgeEnvironment({ match, principal }: Case): Deny | undefined {
   const accepted = match.route.environments;
   if (!accepted) return undefined;
-  const isJudged =
-    principal.key !== undefined || principal.issuer?.claims.environment !== undefined;
-  const { environment } = principal;
-  const isAccepted = !isJudged || (environment !== undefined && accepted.has(environment));
+  const isAccepted = principal.judgedEnvironments.every(
+    (environment) => environment !== undefined && accepted.has(environment),
+  );
   return isAccepted ? undefined : deny('authorize', 'wrong_environment');
 }
 

@@ -31,9 +31,8 @@ export function planFor({ policy, match, principal, workspace }: Case): {
   if (route.access.kind === 'public' || route.plan === 'none')
     return { plan: undefined, notices: [] };
   const own = principal.plan === undefined ? undefined : policy.plans.get(principal.plan);
-  const inherited =
-    workspace?.plan === undefined ? policy.defaultPlan : policy.plans.get(workspace.plan);
-  const plan = route.plan ?? own ?? inherited;
+  const named = workspace?.plan === undefined ? undefined : policy.plans.get(workspace.plan);
+  const plan = route.plan ?? own ?? named ?? policy.defaultPlan;
   const isUnknown = !route.plan && principal.plan !== undefined && !own;
   return {
     plan: plan && overridden(plan, route, workspace),

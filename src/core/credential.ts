@@ -18,12 +18,13 @@ export type ReadPlace = Place & {
   readonly issuers: readonly Issuer[];
 };
 
-/** A credential found in a request and what it looks like; `stray` looks like neither. */
+/** A credential found in a request and what it looks like; `stray` is well formed and looks like neither. */
 export type Credential =
   | { readonly kind: 'key'; readonly text: string; readonly prefix: Prefix }
   | { readonly kind: 'bad_key' }
   | { readonly kind: 'token'; readonly text: string; readonly issuers: readonly Issuer[] }
-  | { readonly kind: 'stray' };
+  | { readonly kind: 'stray' }
+  | { readonly kind: 'malformed' };
 
 const CREDENTIAL_BYTES_MAX = 8192;
 const VISIBLE_ASCII = /^[\x21-\x2b\x2d-\x7e]+$/;
@@ -35,11 +36,7 @@ export function findCredentials(policy: Policy, request: Request): readonly Cred
     const texts = valuesAt(place, request);
     const [text] = texts;
     if (text === undefined) continue;
-    if (texts.some((one) => one.length > CREDENTIAL_BYTES_MAX)) {
-      return deny('identify', 'malformed_credential');
-    }
-    if (texts.length > 1 || text.includes(',')) return deny('identify', 'duplicate_credential');
-    if (!VISIBLE_ASCII.test(text)) return deny('identify', 'malformed_credential');
+    if (texts.length > 1 || holdsTwo(text)) return deny('identify', 'duplicate_credential');
     credentials.push(classify(place, text, policy.prefixes));
   }
   return credentials;
@@ -72,7 +69,13 @@ function bearerValues(lines: readonly string[]): readonly string[] {
   return /,\s*bearer(?:\s|$)/i.test(line) ? [line, line] : [];
 }
 
+/** Whether Envoy joined two lines into one; a text that is too long is looked at no further. */
+function holdsTwo(text: string): boolean {
+  return text.length <= CREDENTIAL_BYTES_MAX && text.includes(',');
+}
+
 function classify(place: ReadPlace, text: string, prefixes: readonly Prefix[]): Credential {
+  if (text.length > CREDENTIAL_BYTES_MAX || !VISIBLE_ASCII.test(text)) return { kind: 'malformed' };
   const parsed: ParsedKey = place.keys ? parseKey(text, prefixes) : { kind: 'none' };
   if (parsed.kind === 'key') return { kind: 'key', text, prefix: parsed.prefix };
   if (parsed.kind === 'bad') return { kind: 'bad_key' };

@@ -49,6 +49,9 @@ async function identifyOne(
 /** A key and a token together: the key gives workspace and plan, the token the user. */
 async function identifyBoth(inquiry: Inquiry, one: Credential, other: Credential): Promise<Judged> {
   const [keyLike, tokenLike] = isKeyLike(one) ? [one, other] : [other, one];
+  if (one.kind === 'malformed' || other.kind === 'malformed') {
+    return deny('identify', 'malformed_credential');
+  }
   if (!isKeyLike(keyLike) || isKeyLike(tokenLike)) return deny('identify', 'duplicate_credential');
   const access = { jwt: true, apiKey: true };
   const key = await judgeCredential(inquiry, access, keyLike);
@@ -66,6 +69,7 @@ async function identifyBoth(inquiry: Inquiry, one: Credential, other: Credential
     team: key.team,
     plan: key.plan,
     environment: key.environment ?? token.environment,
+    judgedEnvironments: [...key.judgedEnvironments, ...token.judgedEnvironments],
     scopes,
     roles: cutRoles(roles, scopes, policy.roles, policy.catalogue),
   };
@@ -88,6 +92,8 @@ async function judgeCredential(
   credential: Credential,
 ): Promise<Judged> {
   switch (credential.kind) {
+    case 'malformed':
+      return deny('identify', 'malformed_credential');
     case 'bad_key':
       return deny('identify', 'unknown_key');
     case 'stray':
@@ -141,6 +147,7 @@ function keyPrincipal(
   owner: Owner | undefined,
 ): Principal {
   const scopes = keyScopes(policy, key, prefix, owner);
+  const environment = key.environment ?? prefix.environment;
   return {
     kind: 'api_key',
     username: key.username,
@@ -150,7 +157,8 @@ function keyPrincipal(
     scopes,
     roles: cutRoles(key.roles, scopes, policy.roles, policy.catalogue),
     plan: key.plan,
-    environment: key.environment ?? prefix.environment,
+    environment,
+    judgedEnvironments: [environment],
     key,
     prefix,
   };

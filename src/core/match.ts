@@ -5,7 +5,7 @@ import { type Request, soleHeader } from './request.ts';
 /** The route of a request and what it bound. */
 export type Match = {
   readonly route: Route;
-  /** Values that `{workspace}` matched; each must be the principal's workspace. */
+  /** Values that `{workspace}` matched in any reading; each must be the principal's workspace. */
   readonly workspaces: readonly string[];
   /** A CORS preflight for this method, which the route's `cors` answers. */
   readonly preflight: string | undefined;
@@ -40,11 +40,13 @@ function matchReadings(
   for (const spelling of spellings) {
     if (!found?.route.pathAllow.has(spelling)) return deny('read', 'ambiguous_path');
   }
+  const workspaces = [...(found?.workspaces ?? [])];
   for (let at = 1; at < readings.length; at += 1) {
     const other = findRoute(policy, request, method, readings[at] ?? []);
     if (other?.route !== found?.route) return deny('read', 'ambiguous_path');
+    workspaces.push(...(other?.workspaces ?? []));
   }
-  return found ? { kind: 'found', ...found } : deny('admit', 'no_route');
+  return found ? { kind: 'found', route: found.route, workspaces } : deny('admit', 'no_route');
 }
 
 function findRoute(

@@ -14,7 +14,10 @@ export type Principal = {
   /** Roles that the effective scopes cover. */
   readonly roles: readonly string[];
   readonly plan?: string | undefined;
+  /** What its limits and its upstream are told. */
   readonly environment?: string | undefined;
+  /** What a route's `environments` judges: the key's, and the token's where its issuer maps one. */
+  readonly judgedEnvironments: readonly (string | undefined)[];
   readonly key?: ApiKey | undefined;
   /** The prefix that the key was sent with. */
   readonly prefix?: Prefix | undefined;
@@ -22,4 +25,9 @@ export type Principal = {
   readonly claims?: Claims | undefined;
 };
 
-export const ANONYMOUS: Principal = { kind: 'anonymous', scopes: [], roles: [] };
+export const ANONYMOUS: Principal = {
+  kind: 'anonymous',
+  scopes: [],
+  roles: [],
+  judgedEnvironments: [],
+};

@@ -82,6 +82,7 @@ export function tokenPrincipal(
     : claimed;
   const granted = [...readList(claims, issuer.claims.scopes), ...roles.scopesOf(own)];
   const scopes = cutGrants(granted, issuer.maxScopes, catalogue);
+  const environment = readText(claims, issuer.claims.environment);
   return {
     kind: 'jwt',
     username,
@@ -91,7 +92,8 @@ export function tokenPrincipal(
     scopes,
     roles: cutRoles(own, scopes, roles, catalogue),
     plan: readText(claims, issuer.claims.plan),
-    environment: readText(claims, issuer.claims.environment),
+    environment,
+    judgedEnvironments: issuer.claims.environment ? [environment] : [],
     issuer,
     claims,
   };

@@ -36,7 +36,9 @@ export function createRecorder(options: {
       const context = { id: randomUUID(), timeMs, tookMs, mask };
       writer.write(JSON.stringify(auditLine(policy, request, facts, context)));
     }
-    if (decision.exposedKey || decision.notices?.length) writeEvents(writer, answered, mask);
+    if (decision.exposedKey || decision.notices?.includes('key.in_browser')) {
+      writeEvents(writer, answered, mask);
+    }
   };
 }
 
@@ -70,5 +72,5 @@ function writeEvents(
     writer.write(JSON.stringify({ id: randomUUID(), event, ...shared, ...more }));
   const { exposedKey } = decision;
   if (exposedKey) write('key.exposed', { key_prefix: exposedKey.shown, key_id: exposedKey.id });
-  for (const notice of decision.notices ?? []) write(notice, { key_id: facts['key_id'] });
+  else write('key.in_browser', { key_id: facts['key_id'] });
 }

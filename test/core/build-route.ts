@@ -1,0 +1,137 @@
+import { addressSet, originRule, type WrittenOrigins } from '../../src/core/key-record.ts';
+import { type Compiled, compileHost, compilePath } from '../../src/core/pattern.ts';
+import { compileFigures } from '../../src/core/plan.ts';
+import type {
+  Access,
+  Cors,
+  CredentialKind,
+  MethodScopes,
+  Plan,
+  Route,
+  SubjectKind,
+  WrittenFigures,
+} from '../../src/core/policy.ts';
+import type { Spelling } from '../../src/core/target.ts';
+
+type CorsSpec = Partial<Omit<Cors, 'origins'>> & { readonly origins: readonly string[] | 'keys' };
+
+/** A route as config.md writes it. */
+export type RouteSpec = {
+  readonly name?: string;
+  readonly host?: string;
+  readonly path?: string | readonly string[];
+  readonly methods?: readonly string[];
+  readonly context?: { readonly [key: string]: string };
+  readonly access?: 'public' | readonly (CredentialKind | 'both')[];
+  readonly issuers?: readonly string[];
+  readonly environments?: readonly string[];
+  readonly workspaces?: readonly string[];
+  readonly scopes?: readonly string[] | { readonly [method: string]: readonly string[] };
+  readonly anyScope?: readonly string[];
+  readonly role?: string;
+  readonly claims?: { readonly [path: string]: unknown };
+  readonly ips?: readonly string[];
+  readonly referers?: WrittenOrigins;
+  readonly cors?: CorsSpec;
+  readonly plan?: string;
+  readonly limits?: readonly (WrittenFigures & {
+    readonly name: string;
+    readonly by: SubjectKind;
+  })[];
+  readonly cost?: number;
+  readonly httpsOnly?: boolean;
+  readonly audit?: Route['audit'];
+  readonly stripCredentials?: boolean;
+  readonly headers?: { readonly [name: string]: string };
+  readonly pathAllow?: readonly Spelling[];
+  readonly challenge?: Route['challenge'];
+};
+
+type Context = {
+  readonly plans: ReadonlyMap<string, Plan>;
+  readonly ignoreCase?: boolean | undefined;
+};
+
+export function route(spec: RouteSpec, { plans, ignoreCase }: Context): Route {
+  const paths = [spec.path ?? '/**'].flat();
+  return {
+    name: spec.name ?? paths.join(' '),
+    host: spec.host === undefined ? undefined : patternOf(compileHost(spec.host)),
+    paths: paths.map((path) => patternOf(compilePath(path, ignoreCase))),
+    methods: spec.methods && new Set(spec.methods),
+    context: Object.entries(spec.context ?? {}),
+    access: access(spec.access ?? ['api_key']),
+    issuers: spec.issuers && new Set(spec.issuers),
+    environments: spec.environments && new Set(spec.environments),
+    workspaces: spec.workspaces && new Set(spec.workspaces),
+    scopes: spec.scopes && methodScopes(spec.scopes),
+    anyScope: spec.anyScope,
+    role: spec.role,
+    claims: Object.entries(spec.claims ?? {}).map(([path, value]) => ({
+      source: { path: path.split('.') },
+      accepted: [value].flat(),
+    })),
+    ips: spec.ips && addressSet(spec.ips),
+    referers: spec.referers && originRule(spec.referers),
+    cors: spec.cors && cors(spec.cors),
+    plan: spec.plan === undefined || spec.plan === 'none' ? spec.plan : plans.get(spec.plan),
+    limits: (spec.limits ?? []).map(({ name, by, ...figures }) => ({
+      name,
+      by,
+      figures: compileFigures(figures, name),
+    })),
+    cost: spec.cost ?? 1,
+    httpsOnly: spec.httpsOnly ?? false,
+    audit: spec.audit ?? 'all',
+    stripCredentials: spec.stripCredentials ?? true,
+    headers: Object.entries(spec.headers ?? {}),
+    pathAllow: new Set(spec.pathAllow),
+    challenge: spec.challenge ?? 'Bearer',
+  } as Route;
+}
+
+export function cors({ origins, ...more }: CorsSpec): Cors {
+  return {
+    origins: origins === 'keys' ? origins : originRule(origins).allow,
+    methods: undefined,
+    headers: '',
+    expose: '',
+    credentials: false,
+    ...more,
+  };
+}
+
+/** Candidates by first segment, as the type of `Policy.routesBySegment` tells. */
+export function indexRoutes(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  const firstsOf = (one: Route) =>
+    one.paths.map(({ segments: [first] }) => (typeof first === 'string' ? first : ''));
+  const firsts = new Set(['', ...routes.flatMap(firstsOf)]);
+  return new Map(
+    [...firsts].map((first) => [
+      first,
+      routes.filter((one) => firstsOf(one).some((other) => other === first || other === '')),
+    ]),
+  );
+}
+
+function access(spec: NonNullable<RouteSpec['access']>): Access {
+  if (spec === 'public') return { kind: 'public' };
+  return {
+    kind: 'credentials',
+    apiKey: spec.includes('api_key'),
+    jwt: spec.includes('jwt'),
+    anonymous: spec.includes('anonymous'),
+    both: spec.includes('both'),
+  };
+}
+
+function methodScopes(spec: NonNullable<RouteSpec['scopes']>): MethodScopes {
+  if (Array.isArray(spec)) return { byMethod: new Map(), other: spec as readonly string[] };
+  const { '*': other = [], ...named } = spec as { readonly [method: string]: readonly string[] };
+  return { byMethod: new Map(Object.entries(named)), other };
+}
+
+function patternOf<T>(compiled: Compiled<T>): T {
+  if ('problem' in compiled) throw new Error(compiled.problem);
+  return compiled.pattern;
+}
