@@ -64,6 +64,6 @@ function reply(match: Match, request: Request, arrived: Circumstances): Reply {
   return { ...arrived, kind: 'reply', preflight: { method: match.preflight ?? '', headers } };
 }
 
-async function findWorkspace(ports: Ports, policy: Policy, id: string | undefined) {
+function findWorkspace(ports: Ports, policy: Policy, id: string | undefined) {
   return id === undefined ? undefined : (policy.workspaces.get(id) ?? ports.findWorkspace(id));
 }

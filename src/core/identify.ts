@@ -3,7 +3,7 @@ import { type Credential, findCredentials } from './credential.ts';
 import { type Deny, deny, type ExposedKey } from './decision.ts';
 import { keyScopes } from './grant.ts';
 import type { Access, Policy, Route } from './policy.ts';
-import type { FoundKey, Owner, Ports } from './ports.ts';
+import type { Answer, FoundKey, Owner, Ports } from './ports.ts';
 import { ANONYMOUS, type Principal } from './principal.ts';
 import type { Request } from './request.ts';
 import { cutRoles } from './role.ts';
@@ -22,7 +22,7 @@ export type Inquiry = {
 };
 
 /** Finds out who calls: on a public route nobody is asked, elsewhere the route says what it takes. */
-export async function identify(inquiry: Inquiry, request: Request): Promise<Judged> {
+export function identify(inquiry: Inquiry, request: Request): Answer<Judged> {
   const { access } = inquiry.route;
   if (access.kind === 'public') return ANONYMOUS;
   const credentials = findCredentials(inquiry.policy, request);
@@ -86,11 +86,11 @@ function isKeyLike(credential: Credential): boolean {
   return credential.kind === 'key' || credential.kind === 'bad_key';
 }
 
-async function judgeCredential(
+function judgeCredential(
   inquiry: Inquiry,
   access: Pick<Credentials, 'apiKey' | 'jwt'>,
   credential: Credential,
-): Promise<Judged> {
+): Answer<Judged> {
   switch (credential.kind) {
     case 'malformed':
       return deny('identify', 'malformed_credential');
@@ -132,12 +132,12 @@ async function identifyKey(inquiry: Inquiry, text: string, prefix: Prefix): Prom
 }
 
 /** The key that a text is, declared in the policy or stored; its states are not judged. */
-async function findKey(
+function findKey(
   { ports, policy }: Pick<Inquiry, 'ports' | 'policy'>,
   text: string,
-): Promise<FoundKey | undefined> {
+): Answer<FoundKey | undefined> {
   const hash = hashKey(text);
-  return policy.declaredKeys.get(hash) ?? (await ports.findKey(hash));
+  return policy.declaredKeys.get(hash) ?? ports.findKey(hash);
 }
 
 function keyPrincipal(

@@ -52,5 +52,6 @@ function usageItem(usage: Usage, nowMs: number): string {
 
 /** A structured-field string (RFC 9651 section 3.3.3); names hold printable ASCII only. */
 function quoted(text: string): string {
-  return `"${text.replace(/["\\]/g, '\\$&')}"`;
+  const isPlain = !text.includes('"') && !text.includes('\\');
+  return isPlain ? `"${text}"` : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

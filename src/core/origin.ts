@@ -37,7 +37,13 @@ export function parseOrigin(raw: string): Origin | undefined {
   return origin && !/[/?#]/.test(raw.slice(origin.scheme.length + 3)) ? origin : undefined;
 }
 
+/** A plain domain name: what it parses to is itself. `xn--` labels and numbers at the end need the parser. */
+const PLAIN_HOST = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z]{2,63}$/;
+
 function parseAuthority(scheme: 'http' | 'https', authority: string): Origin | undefined {
+  if (PLAIN_HOST.test(authority) && !authority.includes('xn--')) {
+    return { scheme, host: authority, port: PORTS[scheme] };
+  }
   const parts = /^(\[[0-9A-Fa-f:.]+\]|[^:@[\]]+)(?::(\d{1,5}))?$/.exec(authority);
   const written = parts?.[1]?.toLowerCase();
   if (written === undefined) return undefined;

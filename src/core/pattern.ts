@@ -3,12 +3,15 @@ import type { HostPattern, PathPattern, Segment } from './policy.ts';
 /** A compiled pattern, or what is wrong with its text. */
 export type Compiled<T> = { readonly pattern: T } | { readonly problem: string };
 
+const EMPTY_SEGMENT = 'a path has no empty segments';
+
 /**
  * Compiles `/v1/x`, `/v1/*`, `/v1/**` and `/{workspace}/x`. A pattern holds whole segments as they are after
  * every decoding, because each reading of a request's path must find the same route.
  */
 export function compilePath(text: string, ignoreCase = false): Compiled<PathPattern> {
   if (!text.startsWith('/')) return { problem: 'a path begins with "/"' };
+  if (text.includes('//')) return { problem: EMPTY_SEGMENT };
   const stray = /[^\x21-\x7e\u00a0-\uffff]|[%?#;\\]/u.exec(text)?.[0];
   if (stray !== undefined) {
     return {
@@ -50,7 +53,6 @@ export function bindsWorkspace(segments: readonly Segment[]): boolean {
 }
 
 function pathSegmentProblem(segment: string): string | undefined {
-  if (segment === '') return 'a path has no empty segments';
   if (segment === '.' || segment === '..') return 'a path has no dot segments';
   if (segment === '*' || segment === '{workspace}') return undefined;
   if (segment === '**') return '"**" stands only at the end, as "/**"';

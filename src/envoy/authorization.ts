@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { type DecisionFacts, decisionFacts } from '../core/audit.ts';
 import { check } from '../core/check.ts';
 import { type Decision, deny } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import { PortFailure, type Ports } from '../core/ports.ts';
 import type { Request } from '../core/request.ts';
+import { portsWithin } from './deadline.ts';
 import type { CheckMessage, Protocol } from './protocol.ts';
 import { readCheck } from './read.ts';
-import { type CheckAnswer, writeDecision } from './write.ts';
+import { type CheckAnswer, writeDecision, writeLastResort } from './write.ts';
 
 /** One answered check, for metrics and audit. */
 export type CheckRecord = {
@@ -44,61 +46,66 @@ const UNREADABLE: CheckMessage = {};
 
 /** Makes the one place that catches: whatever goes wrong below, the answer is an explicit deny. */
 export function createHandleCheck(authorization: Authorization): HandleCheck {
-  const { protocol, ports, now, onFailure } = authorization;
+  const { protocol } = authorization;
   const encode = (answer: CheckAnswer) => protocol.checkResponse.encode(answer).finish();
   return async (bytes, budgetMs) => {
     const startedMs = performance.now();
-    const nowMs = now();
-    const policy = authorization.policy();
-    let request = readSafely(authorization, policy, bytes);
-    let decision: Decision;
     try {
-      decision = await inTime(check(ports, policy, request, nowMs), budgetMs);
+      const { answer, ...answered } = await answerCheck(authorization, bytes, budgetMs);
+      const encoded = encode(answer);
+      recordSafely(authorization, { ...answered, tookMs: performance.now() - startedMs });
+      return encoded;
     } catch (cause) {
-      onFailure(cause);
-      decision = deny('shell', cause instanceof PortFailure ? 'unavailable' : 'internal');
+      reportSafely(authorization, cause);
+      return encode(writeLastResort(randomUUID()));
     }
-    let answer: CheckAnswer;
-    let facts = decisionFacts(policy, decision);
-    try {
-      answer = writeDecision(policy, request, decision, { facts, nowMs });
-    } catch (cause) {
-      onFailure(cause);
-      request = readCheck(UNREADABLE, policy, { byteLength: 0, hostAddresses: new Set() });
-      decision = deny('shell', 'internal');
-      facts = decisionFacts(policy, decision);
-      answer = writeDecision(policy, request, decision, { facts, nowMs });
-    }
-    const tookMs = performance.now() - startedMs;
-    recordSafely(authorization, { policy, request, decision, facts, timeMs: nowMs, tookMs });
-    return encode(answer);
   };
+}
+
+type Answered = Omit<CheckRecord, 'tookMs'> & { readonly answer: CheckAnswer };
+
+async function answerCheck(
+  authorization: Authorization,
+  bytes: Uint8Array,
+  budgetMs: number,
+): Promise<Answered> {
+  const timeMs = authorization.now();
+  const policy = authorization.policy();
+  const request = readSafely(authorization, policy, bytes);
+  let decision: Decision;
+  try {
+    const ports = portsWithin(authorization.ports, budgetMs);
+    decision = await check(ports, policy, request, timeMs);
+  } catch (cause) {
+    reportSafely(authorization, cause);
+    decision = deny('shell', cause instanceof PortFailure ? 'unavailable' : 'internal');
+  }
+  try {
+    return writeAnswer({ policy, request, decision, timeMs });
+  } catch (cause) {
+    reportSafely(authorization, cause);
+    const unread = readCheck(UNREADABLE, policy, { byteLength: 0, hostAddresses: new Set() });
+    return writeAnswer({ policy, request: unread, decision: deny('shell', 'internal'), timeMs });
+  }
+}
+
+function writeAnswer(decided: Omit<CheckRecord, 'tookMs' | 'facts'>): Answered {
+  const { policy, request, decision, timeMs } = decided;
+  const facts = decisionFacts(policy, decision);
+  const answer = writeDecision(policy, request, decision, { facts, nowMs: timeMs });
+  return { ...decided, facts, answer };
 }
 
 /** Reads a message; one that is no CheckRequest becomes a request that is refused as malformed. */
 function readSafely(authorization: Authorization, policy: Policy, bytes: Uint8Array): Request {
-  const { protocol, hostAddresses, onFailure } = authorization;
+  const { protocol, hostAddresses } = authorization;
   const wire = { byteLength: bytes.byteLength, hostAddresses };
   try {
     const message = protocol.checkRequest.decode(bytes) as CheckMessage;
     return readCheck(message, policy, wire);
   } catch (cause) {
-    onFailure(cause);
+    reportSafely(authorization, cause);
     return readCheck(UNREADABLE, policy, wire);
-  }
-}
-
-/** The decision, or a failure when it is not there in time: a late decision is no decision. */
-async function inTime(decision: Promise<Decision>, budgetMs: number): Promise<Decision> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const fail = () => reject(new PortFailure(`no decision within ${Math.round(budgetMs)} ms`));
-    timer = setTimeout(fail, Math.max(0, budgetMs));
-  });
-  try {
-    return await Promise.race([decision, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -106,6 +113,13 @@ function recordSafely(authorization: Authorization, record: CheckRecord): void {
   try {
     authorization.record(record);
   } catch (cause) {
-    authorization.onFailure(cause);
+    reportSafely(authorization, cause);
   }
+}
+
+/** A listener that fails has nobody left to tell, and must not cost the answer. */
+function reportSafely({ onFailure }: Authorization, cause: unknown): void {
+  try {
+    onFailure(cause);
+  } catch {}
 }

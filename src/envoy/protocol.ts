@@ -33,9 +33,11 @@ export type CheckMessage = {
     readonly source?: PeerMessage | null;
     readonly destination?: PeerMessage | null;
     readonly request?: { readonly http?: HttpMessage | null } | null;
-    readonly context_extensions?: { readonly [key: string]: string };
+    readonly context_extensions?: CheckContext;
   } | null;
 };
+
+export type CheckContext = { readonly [key: string]: string };
 
 export type PeerMessage = {
   readonly address?: { readonly socket_address?: { readonly address: string } | null } | null;

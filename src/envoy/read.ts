@@ -4,7 +4,7 @@ import type { RequestFault } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Headers, Request } from '../core/request.ts';
 import { splitTarget, type Target } from '../core/target.ts';
-import type { CheckMessage, HttpMessage, PeerMessage } from './protocol.ts';
+import type { CheckContext, CheckMessage, HttpMessage, PeerMessage } from './protocol.ts';
 
 /** Requests above this are refused unread: the gate needs no bodies, and Envoy sends none by default. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -50,7 +50,7 @@ export function readCheck(
     headers,
     address: client.address,
     isAddressUntrusted: client.untrusted,
-    context: new Map(Object.entries(attributes.context_extensions ?? {})),
+    context: readContext(attributes.context_extensions),
     fault: http ? faultOf({ http, headers, target, host }, wire) : 'malformed_request',
   };
 }
@@ -79,6 +79,13 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
+const NO_CONTEXT: ReadonlyMap<string, string> = new Map();
+
+function readContext(extensions: CheckContext | undefined): ReadonlyMap<string, string> {
+  const entries = extensions ? Object.entries(extensions) : [];
+  return entries.length === 0 ? NO_CONTEXT : new Map(entries);
+}
+
 type Reading = {
   readonly http: HttpMessage;
   readonly headers: Headers;
@@ -95,7 +102,7 @@ function faultOf(reading: Reading, wire: WireContext): RequestFault | undefined 
     hasSecondValue(headers.get('origin'), /,/) ||
     hasSecondValue(headers.get('referer'), SECOND_REFERER) ||
     !isPathAsSent(http.path, headers.get(':path')) ||
-    hasReplacement(headers);
+    hasReplacement(http, headers);
   if (isMalformed) return 'malformed_request';
   if (wire.byteLength > MESSAGE_BYTES_MAX) return 'body_too_large';
   return target.ambiguous ? 'ambiguous_path' : undefined;
@@ -107,10 +114,11 @@ function hasSecondValue(values: readonly string[] | undefined, joint: RegExp): b
 }
 
 function hasSecondHost(headers: Headers, host: string): boolean {
-  const authority = headers.get(':authority');
-  const named = headers.get('host');
-  if ((authority?.length ?? 0) > 1 || (named?.length ?? 0) > 1) return true;
-  return named?.[0] !== undefined && normaliseHost(named[0]) !== host;
+  for (const name of [':authority', 'host']) {
+    const [sent, second] = headers.get(name) ?? [];
+    if (second !== undefined || (sent !== undefined && normaliseHost(sent) !== host)) return true;
+  }
+  return false;
 }
 
 /** Whether `path` is what stands on the wire: Envoy replaces bytes in it that are not valid UTF-8. */
@@ -122,11 +130,11 @@ function isPathAsSent(path: string, pseudo: readonly string[] | undefined): bool
   return sent === path || Buffer.from(sent ?? '', 'latin1').toString('utf8') === path;
 }
 
-/** Whether a text of the message was not valid UTF-8: the decoder puts U+FFFD in its place. */
-function hasReplacement(headers: Headers): boolean {
-  for (const [name, values] of headers) {
-    if (name.includes(REPLACEMENT)) return true;
-    for (const value of values) if (value.includes(REPLACEMENT)) return true;
+/** Whether a text of the message was not valid UTF-8: the decoder puts U+FFFD in its place. Raw bytes have none. */
+function hasReplacement(http: HttpMessage, headers: Headers): boolean {
+  for (const name of headers.keys()) if (name.includes(REPLACEMENT)) return true;
+  for (const name of Object.keys(http.headers)) {
+    if (http.headers[name]?.includes(REPLACEMENT)) return true;
   }
   return false;
 }

@@ -35,6 +35,8 @@ const GRPC_MESSAGE_BYTES_MAX = 512;
 const OVERWRITE_IF_EXISTS_OR_ADD = 2;
 const OVERWRITE_IF_EXISTS = 3;
 
+const NO_ERRORS = { messages: new Map(), unmatched: 403 } as const;
+
 /** The gRPC status of a refusal, by its HTTP status: Envoy reads 429 as UNAVAILABLE, which clients retry. */
 const GRPC_STATUS: { readonly [status: number]: number } = {
   400: 3,
@@ -65,6 +67,20 @@ export function writeDecision(
     case 'deny':
       return { ...writeRefusal(policy, request, decision, context.nowMs), dynamic_metadata };
   }
+}
+
+/** The refusal of a check for which not even a policy could be had: 500, out of nothing but constants. */
+export function writeLastResort(requestId: string): CheckAnswer {
+  const text = refusalText(NO_ERRORS, 'internal', requestId);
+  const headers: readonly Header[] = [
+    ['cache-control', 'no-store'],
+    ['content-type', 'application/json'],
+  ];
+  const facts = writeFacts({ decision: 'deny', reason: text.reason });
+  return {
+    ...denied(text.status, headers, refusalJson(text)),
+    dynamic_metadata: { fields: facts },
+  };
 }
 
 function writeAllow(policy: Policy, request: Request, decision: Allow, nowMs: number) {

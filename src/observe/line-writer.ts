@@ -10,6 +10,7 @@ export type LineWriter = {
 };
 
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+/** Lines are collected this long, because each write costs a trip to a thread. */
 const BATCH_MS = 20;
 const RETRY_MS = 10;
 
@@ -18,7 +19,14 @@ const RETRY_MS = 10;
  * output, and with it every check; here at most 16 MiB wait, and what comes after is dropped and counted.
  */
 export function openLineWriter(descriptor: number): LineWriter {
-  const queue: Queue = { lines: [], waitingBytes: 0, dropped: 0, isSending: false, idle: [] };
+  const queue: Queue = {
+    lines: [],
+    waitingBytes: 0,
+    dropped: 0,
+    isSending: false,
+    timer: undefined,
+    idle: [],
+  };
   return {
     write(line) {
       const bytes = Buffer.byteLength(line) + 1;
@@ -30,7 +38,7 @@ export function openLineWriter(descriptor: number): LineWriter {
       queue.waitingBytes += bytes;
       if (!queue.isSending) {
         queue.isSending = true;
-        setTimeout(() => sendNext(descriptor, queue), BATCH_MS);
+        sendLater(descriptor, queue);
       }
       return true;
     },
@@ -43,6 +51,7 @@ export function openLineWriter(descriptor: number): LineWriter {
           clearTimeout(late);
           resolve();
         });
+        if (queue.timer) sendNow(descriptor, queue);
       });
     },
   };
@@ -53,20 +62,33 @@ type Queue = {
   waitingBytes: number;
   dropped: number;
   isSending: boolean;
+  /** Set while lines are collected for the next batch. */
+  timer: NodeJS.Timeout | undefined;
   idle: (() => void)[];
 };
 
-/** Sends all lines that wait as one batch, and then the ones that came meanwhile. */
-function sendNext(descriptor: number, queue: Queue): void {
+/** Lines are collected for a moment: each write costs a trip to another thread. */
+function sendLater(descriptor: number, queue: Queue): void {
+  queue.timer = setTimeout(() => sendNow(descriptor, queue), BATCH_MS);
+}
+
+/** Sends all lines that wait, as one batch. */
+function sendNow(descriptor: number, queue: Queue): void {
+  clearTimeout(queue.timer);
+  queue.timer = undefined;
   const { lines } = queue;
-  if (lines.length === 0) {
-    queue.isSending = false;
-    for (const resolve of queue.idle.splice(0)) resolve();
-    return;
-  }
   queue.lines = [];
   const batch = { bytes: Buffer.from(`${lines.join('\n')}\n`), lines: lines.length };
   sendBatch(descriptor, queue, batch);
+}
+
+/** Goes on with the lines that came while a batch was written. */
+function sendNext(descriptor: number, queue: Queue): void {
+  if (queue.lines.length === 0) {
+    queue.isSending = false;
+    for (const resolve of queue.idle.splice(0)) resolve();
+  } else if (queue.idle.length > 0) sendNow(descriptor, queue);
+  else sendLater(descriptor, queue);
 }
 
 /** Writes until the batch has left; a full pipe is tried again, a broken one costs the batch. */

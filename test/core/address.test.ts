@@ -250,6 +250,7 @@ describe('the address of the client', () => {
     [PEER, 'fe80::1%eth0', [], undefined, false],
     [hops(0), '192.0.2.1', ['192.0.2.1'], '192.0.2.1', false],
     [hops(0), '192.0.2.1', ['198.51.100.1, 192.0.2.1'], '192.0.2.1', false],
+    [hops(0), '127.0.0.1', [`198.51.100.1, ${OWN}`], '127.0.0.1', false],
     [hops(1), '192.0.2.1', ['198.51.100.1, 192.0.2.1'], '198.51.100.1', false],
     [hops(1), '192.0.2.1', ['198.51.100.1,192.0.2.1'], '198.51.100.1', false],
     [hops(1), '192.0.2.1', ['198.51.100.1', '192.0.2.1'], '198.51.100.1', false],
@@ -285,7 +286,7 @@ describe('the address of the client', () => {
   ];
   test.each(rows)(
     '%j, peer %s, x-forwarded-for %j: %s',
-    (rule, peer, forwarded, expected, untrusted) => {
+    (...[rule, peer, forwarded, expected, untrusted]) => {
       const found = clientAddress(rule, peer, forwarded, (address) => address.text === OWN);
       expect(found.address?.text).toBe(expected);
       expect(found.untrusted).toBe(untrusted);

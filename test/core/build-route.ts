@@ -3,11 +3,13 @@ import { type Compiled, compileHost, compilePath } from '../../src/core/pattern.
 import { compileFigures } from '../../src/core/plan.ts';
 import type {
   Access,
+  ClaimRule,
   Cors,
   CredentialKind,
   MethodScopes,
   Plan,
   Route,
+  RouteLimit,
   SubjectKind,
   WrittenFigures,
 } from '../../src/core/policy.ts';
@@ -15,7 +17,9 @@ import type { Spelling } from '../../src/core/target.ts';
 
 type CorsSpec = Partial<Omit<Cors, 'origins'>> & { readonly origins: readonly string[] | 'keys' };
 
-/** A route as config.md writes it. */
+type LimitSpec = WrittenFigures & { readonly name: string; readonly by: SubjectKind };
+
+/** A route as a policy file writes it. */
 export type RouteSpec = {
   readonly name?: string;
   readonly host?: string;
@@ -34,10 +38,7 @@ export type RouteSpec = {
   readonly referers?: WrittenOrigins;
   readonly cors?: CorsSpec;
   readonly plan?: string;
-  readonly limits?: readonly (WrittenFigures & {
-    readonly name: string;
-    readonly by: SubjectKind;
-  })[];
+  readonly limits?: readonly LimitSpec[];
   readonly cost?: number;
   readonly httpsOnly?: boolean;
   readonly audit?: Route['audit'];
@@ -52,42 +53,56 @@ type Context = {
   readonly ignoreCase?: boolean | undefined;
 };
 
+const DEFAULTS = {
+  claims: [],
+  limits: [],
+  cost: 1,
+  httpsOnly: false,
+  audit: 'all',
+  stripCredentials: true,
+  challenge: 'Bearer',
+} as const;
+
 export function route(spec: RouteSpec, { plans, ignoreCase }: Context): Route {
   const paths = [spec.path ?? '/**'].flat();
   return {
+    ...DEFAULTS,
+    ...spec,
     name: spec.name ?? paths.join(' '),
-    host: spec.host === undefined ? undefined : patternOf(compileHost(spec.host)),
+    host: map(spec.host, (host) => patternOf(compileHost(host))),
     paths: paths.map((path) => patternOf(compilePath(path, ignoreCase))),
-    methods: spec.methods && new Set(spec.methods),
+    methods: map(spec.methods, set),
     context: Object.entries(spec.context ?? {}),
     access: access(spec.access ?? ['api_key']),
-    issuers: spec.issuers && new Set(spec.issuers),
-    environments: spec.environments && new Set(spec.environments),
-    workspaces: spec.workspaces && new Set(spec.workspaces),
-    scopes: spec.scopes && methodScopes(spec.scopes),
-    anyScope: spec.anyScope,
-    role: spec.role,
-    claims: Object.entries(spec.claims ?? {}).map(([path, value]) => ({
-      source: { path: path.split('.') },
-      accepted: [value].flat(),
-    })),
-    ips: spec.ips && addressSet(spec.ips),
-    referers: spec.referers && originRule(spec.referers),
-    cors: spec.cors && cors(spec.cors),
-    plan: spec.plan === undefined || spec.plan === 'none' ? spec.plan : plans.get(spec.plan),
-    limits: (spec.limits ?? []).map(({ name, by, ...figures }) => ({
-      name,
-      by,
-      figures: compileFigures(figures, name),
-    })),
-    cost: spec.cost ?? 1,
-    httpsOnly: spec.httpsOnly ?? false,
-    audit: spec.audit ?? 'all',
-    stripCredentials: spec.stripCredentials ?? true,
+    issuers: map(spec.issuers, set),
+    environments: map(spec.environments, set),
+    workspaces: map(spec.workspaces, set),
+    scopes: map(spec.scopes, methodScopes),
+    claims: Object.entries(spec.claims ?? {}).map(claimRule),
+    ips: map(spec.ips, addressSet),
+    referers: map(spec.referers, originRule),
+    cors: map(spec.cors, cors),
+    plan: map(spec.plan, (name) => (name === 'none' ? name : plans.get(name))),
+    limits: (spec.limits ?? []).map(routeLimit),
     headers: Object.entries(spec.headers ?? {}),
     pathAllow: new Set(spec.pathAllow),
-    challenge: spec.challenge ?? 'Bearer',
-  } as Route;
+  };
+}
+
+function map<T, U>(value: T | undefined, to: (value: T) => U): U | undefined {
+  return value === undefined ? undefined : to(value);
+}
+
+function set<T>(list: readonly T[]): ReadonlySet<T> {
+  return new Set(list);
+}
+
+function claimRule([path, value]: readonly [string, unknown]): ClaimRule {
+  return { source: { path: path.split('.') }, accepted: [value].flat() };
+}
+
+function routeLimit({ name, by, ...figures }: LimitSpec): RouteLimit {
+  return { name, by, figures: compileFigures(figures, name) };
 }
 
 export function cors({ origins, ...more }: CorsSpec): Cors {

@@ -8,7 +8,6 @@ import {
   addressSet,
   compileKey,
   type KeyRecord,
-  originRule,
   parseTimestamp,
 } from '../../src/core/key-record.ts';
 import { compilePlan, overridePlan, type WrittenPlan } from '../../src/core/plan.ts';
@@ -88,6 +87,19 @@ export function sha256(text: string): KeyHash {
   return createHash('sha256').update(text).digest('hex') as KeyHash;
 }
 
+/** What a policy has where the test does not say. */
+const DEFAULTS = {
+  product: 'postern',
+  hash: 'abc123',
+  clientIp: { kind: 'peer' },
+  browser: 'flag',
+  audit: 'all',
+  limitBy: 'workspace',
+  rateLimitHeaders: { legacy: true, ietf: true },
+  mask: { username: false, address: false },
+} as const;
+const READ_FROM: readonly Place[] = [{ kind: 'bearer' }, { kind: 'header', name: 'x-api-key' }];
+
 /** Compiles a policy without the configuration reader. */
 export function policy(spec: PolicySpec): Policy {
   const catalogue = spec.scopes && new Set(spec.scopes);
@@ -95,43 +107,35 @@ export function policy(spec: PolicySpec): Policy {
     Object.entries(spec.plans ?? {}).map(([name, plan]) => [name, compilePlan(name, plan)]),
   );
   const issuers = (spec.issuers ?? []).map(issuer);
-  const places = readPlaces(
-    spec.readFrom ?? [{ kind: 'bearer' }, { kind: 'header', name: 'x-api-key' }],
-    issuers,
-  );
+  const places = readPlaces(spec.readFrom ?? READ_FROM, issuers);
   const routes = spec.routes.map((one) => route(one, { plans, ignoreCase: spec.ignoreCase }));
-  const roles = new Map(
-    Object.entries(spec.roles ?? {}).map(([name, { inherits = [], scopes = [] }]) => [
-      name,
-      { inherits, scopes },
-    ]),
-  );
   return {
-    product: spec.product ?? 'postern',
-    hash: 'abc123',
-    clientIp: { kind: 'peer' },
-    caseInsensitivePaths: spec.ignoreCase ?? false,
+    ...DEFAULTS,
+    ...spec,
+    caseInsensitivePaths: spec.ignoreCase === true,
     routes,
     routesBySegment: indexRoutes(routes),
     prefixes: prefixes(spec.prefixes ?? { pst_: {} }),
-    browser: spec.browser ?? 'flag',
     declaredKeys: declaredKeys(spec.keys ?? []),
     places,
     strip: compileStrip(places),
-    audit: spec.audit ?? 'all',
     issuers,
     catalogue,
-    roles: compileRoles(roles, catalogue),
+    roles: roles(spec, catalogue),
     plans,
-    defaultPlan: spec.defaultPlan === undefined ? undefined : plans.get(spec.defaultPlan),
-    limitBy: spec.limitBy ?? 'workspace',
+    defaultPlan: plans.get(spec.defaultPlan ?? ''),
     workspaces: workspaces(spec.workspaces ?? {}, plans),
     blocks: blocks(spec.blocks ?? []),
     upstream: upstream(spec, routes, issuers),
     errors: { messages: new Map(), unmatched: 403, ...spec.errors },
-    rateLimitHeaders: spec.rateLimitHeaders ?? { legacy: true, ietf: true },
-    mask: spec.mask ?? { username: false, address: false },
   };
+}
+
+function roles(spec: PolicySpec, catalogue: Policy['catalogue']): Policy['roles'] {
+  const definitions = Object.entries(spec.roles ?? {}).map(
+    ([name, { inherits = [], scopes = [] }]) => [name, { inherits, scopes }] as const,
+  );
+  return compileRoles(new Map(definitions), catalogue);
 }
 
 export function prefixes(spec: { readonly [prefix: string]: Partial<Prefix> }): readonly Prefix[] {
@@ -334,5 +338,3 @@ export async function outcomeOf(
 ): Promise<Reason | 'allow' | 'reply'> {
   return outcome(await decide(judged, asked, more));
 }
-
-export { originRule };

@@ -268,6 +268,13 @@ describe('a clock that is set back', () => {
     expect(ask(groups, at('2026-08-15T12:31:00Z')).refused).toBe(false);
   });
 
+  test('empties no bucket', () => {
+    const ask = taker();
+    const groups = [group({ per_minute: 60, burst: 2 })];
+    ask(groups);
+    expect(ask(groups, NOW - 30_000).refused).toBe(false);
+  });
+
   test('fills no bucket', () => {
     const ask = taker();
     const groups = [group({ per_minute: 60, burst: 2 })];

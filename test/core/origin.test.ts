@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { originRule } from '../../src/core/key-record.ts';
 import { compileOrigins, holdsOrigin, parseOrigin, parseReferer } from '../../src/core/origin.ts';
-import { originRule } from './build.ts';
 
 const APP = { scheme: 'https', host: 'app.example.com', port: 443 };
 

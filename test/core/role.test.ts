@@ -181,7 +181,7 @@ describe("a key's scopes", () => {
       { scopes: ['users:*', 'chat:write'], roles: [] },
       ['users:read'],
     ],
-  ])('%s', (_, key, prefix, owner, expected) => {
+  ])('%s', (...[, key, prefix, owner, expected]) => {
     const now = owner && { active: true, ...owner };
     expect(new Set(keyScopes(holder, key, prefix, now))).toEqual(new Set(expected));
   });
