@@ -80,7 +80,17 @@ export function auditLine(
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */
 export function shownPath(policy: Policy, path: string): string {
   const cut = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}…` : path;
-  let shown = cut;
+  const hidden = hideSecrets(policy, cut);
+  if (!cut.includes('%')) return hidden;
+  const plain = cut.replace(/%[0-7][0-9a-f]/gi, (code) =>
+    String.fromCharCode(Number.parseInt(code.slice(1), 16)),
+  );
+  const hiddenPlain = hideSecrets(policy, plain);
+  return hiddenPlain === plain ? hidden : hiddenPlain;
+}
+
+function hideSecrets(policy: Policy, text: string): string {
+  let shown = text;
   for (const { prefix } of policy.prefixes) if (prefix !== '') shown = hideAfter(shown, prefix);
   return hideAfter(shown, 'eyJ');
 }

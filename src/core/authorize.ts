@@ -2,7 +2,7 @@ import { holdsAddress } from './address.ts';
 import { judgeReferer } from './admit.ts';
 import type { ApiKey } from './api-key.ts';
 import { type Deny, deny, type Notice } from './decision.ts';
-import type { Match } from './match.ts';
+import type { Bound, Match } from './match.ts';
 import { holdsOrigin, parseOrigin } from './origin.ts';
 import type { ClaimRule, Policy, Route, Workspace } from './policy.ts';
 import type { Principal } from './principal.ts';
@@ -104,10 +104,14 @@ function judgeWorkspace({ match, request, principal, workspace }: Case): Deny | 
     return deny('authorize', 'ip_not_allowed');
   }
   const names = [principal.workspace, workspace?.slug].filter((name) => name !== undefined);
-  const isBound = match.workspaces.every((wanted) => names.includes(wanted));
+  const isBound = match.workspaces.every((bound) => names.some((name) => isNamed(bound, name)));
   const accepted = match.route.workspaces;
   const isAccepted = !accepted || names.some((name) => accepted.has(name));
   return isBound && isAccepted ? undefined : deny('authorize', 'wrong_workspace');
+}
+
+function isNamed({ text, ignoresCase }: Bound, name: string): boolean {
+  return text === name || (ignoresCase && text === name.toLowerCase());
 }
 
 /** Environments bind every key, and a token whose issuer maps one. */

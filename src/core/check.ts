@@ -20,7 +20,8 @@ export async function check(
   request: Request,
   nowMs: number,
 ): Promise<Decision> {
-  if (request.fault) return refuse(deny('read', request.fault), {});
+  const fault = request.fault ?? (request.target.ambiguous ? 'ambiguous_path' : undefined);
+  if (fault) return refuse(deny('read', fault), {});
   const match = matchRoute(policy, request);
   const blocked = judgeBlockedAddress(policy, request, nowMs);
   if (blocked) return refuse(blocked, 'route' in match ? { route: match.route } : {});
@@ -43,7 +44,9 @@ export async function check(
   const one = { policy, match, request, principal, workspace, nowMs };
   const chosen = planFor(one);
   const notices = [...noticesOf(one), ...chosen.notices];
-  const identified: Circumstances = { ...arrived, principal, plan: chosen.plan?.name, notices };
+  const plan = chosen.plan?.name;
+  const { corsOrigin } = arrived;
+  const identified: Circumstances = { route, corsOrigin, principal, plan, notices };
   const denied = judgeBlockedPrincipal(policy, principal, nowMs) ?? authorize(one);
   if (denied) return refuse(denied, identified);
 
@@ -51,7 +54,7 @@ export async function check(
   const taken = groups.length === 0 ? NO_LIMITS : await ports.takeLimits(groups, nowMs);
   const exceeded = judgeTaken(taken);
   if (exceeded) return refuse(exceeded, { ...identified, taken });
-  return { ...identified, kind: 'allow', principal, taken };
+  return { kind: 'allow', route, corsOrigin, principal, plan, notices, taken };
 }
 
 function refuse(refusal: Deny, known: Circumstances): Decision {

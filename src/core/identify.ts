@@ -67,7 +67,7 @@ async function identifyBoth(inquiry: Inquiry, one: Credential, other: Credential
     prefix: key.prefix,
     workspace: key.workspace,
     team: key.team,
-    plan: key.plan,
+    plan: key.plan ?? token.plan,
     environment: key.environment ?? token.environment,
     judgedEnvironments: [...key.judgedEnvironments, ...token.judgedEnvironments],
     scopes,
@@ -75,10 +75,10 @@ async function identifyBoth(inquiry: Inquiry, one: Credential, other: Credential
   };
 }
 
-/** What both may do; a side that grants nothing at all leaves the question to the other. */
+/** What both may do; a side that names no scopes and no roles leaves the question to the other. */
 function commonScopes(policy: Policy, key: Principal, token: Principal): readonly string[] {
-  if (token.scopes.length === 0) return key.scopes;
-  if (key.scopes.length === 0) return token.scopes;
+  if (!token.isScoped) return key.scopes;
+  if (!key.isScoped) return token.scopes;
   return cutGrants(key.scopes, token.scopes, policy.catalogue);
 }
 
@@ -155,6 +155,7 @@ function keyPrincipal(
     workspace: key.workspace,
     team: key.team,
     scopes,
+    isScoped: key.scopes.length > 0 || key.roles.length > 0,
     roles: cutRoles(key.roles, scopes, policy.roles, policy.catalogue),
     plan: key.plan,
     environment,

@@ -5,13 +5,16 @@ import { type Request, soleHeader } from './request.ts';
 /** The route of a request and what it bound. */
 export type Match = {
   readonly route: Route;
-  /** Values that `{workspace}` matched in any reading; each must be the principal's workspace. */
-  readonly workspaces: readonly string[];
+  /** What `{workspace}` matched in any reading; each must be the principal's workspace. */
+  readonly workspaces: readonly Bound[];
   /** A CORS preflight for this method, which the route's `cors` answers. */
   readonly preflight: string | undefined;
 };
 
-type Found = { readonly route: Route; readonly workspaces: readonly string[] };
+/** A text that `{workspace}` matched; in a host, case does not matter. */
+export type Bound = { readonly text: string; readonly ignoresCase: boolean };
+
+type Found = { readonly route: Route; readonly workspaces: readonly Bound[] };
 
 /** Finds the first route that matches; a refusal when none does or the path's readings find different ones. */
 export function matchRoute(policy: Policy, request: Request): Match | Deny {
@@ -60,7 +63,7 @@ function findRoute(
     policy.routesBySegment.get(segments[0] ?? '') ?? policy.routesBySegment.get('') ?? [];
   for (const route of candidates) {
     if (!takesMethod(route, method) || !holdsContext(route, request)) continue;
-    const workspaces: string[] = [];
+    const workspaces: Bound[] = [];
     if (route.host && !matchesHost(route.host, request.host, workspaces)) continue;
     if (matchesPath(route, segments, sent, workspaces)) return { route, workspaces };
   }
@@ -78,7 +81,7 @@ function holdsContext(route: Route, request: Request): boolean {
   return true;
 }
 
-function matchesHost(pattern: HostPattern, host: string, workspaces: string[]): boolean {
+function matchesHost(pattern: HostPattern, host: string, workspaces: Bound[]): boolean {
   const colon = /:\d+$/.exec(host);
   const name = colon ? host.slice(0, colon.index) : host;
   if ((colon?.[0].slice(1) ?? '') !== pattern.port) return false;
@@ -91,7 +94,7 @@ function matchesHost(pattern: HostPattern, host: string, workspaces: string[]): 
     const value = labels[index + skipped] ?? '';
     if (!matchesSegment(label, value, value, bound)) return false;
   }
-  workspaces.push(...bound);
+  for (const text of bound) workspaces.push({ text, ignoresCase: true });
   return true;
 }
 
@@ -99,12 +102,12 @@ function matchesPath(
   route: Route,
   segments: readonly string[],
   sent: readonly string[],
-  workspaces: string[],
+  workspaces: Bound[],
 ): boolean {
   for (const pattern of route.paths) {
     const bound = bindPath(pattern, segments, sent);
     if (bound) {
-      workspaces.push(...bound);
+      for (const text of bound) workspaces.push({ text, ignoresCase: false });
       return true;
     }
   }

@@ -11,6 +11,8 @@ export type Principal = {
   readonly client?: string | undefined;
   /** Effective scopes: grants, which may be wildcards. */
   readonly scopes: readonly string[];
+  /** Whether the credential itself names scopes or roles, before any ceiling cut them. */
+  readonly isScoped: boolean;
   /** Roles that the effective scopes cover. */
   readonly roles: readonly string[];
   readonly plan?: string | undefined;
@@ -28,6 +30,7 @@ export type Principal = {
 export const ANONYMOUS: Principal = {
   kind: 'anonymous',
   scopes: [],
+  isScoped: false,
   roles: [],
   judgedEnvironments: [],
 };

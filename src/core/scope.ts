@@ -51,11 +51,8 @@ export function holdsGrant(
 ): boolean {
   if (!isWildcard(wanted)) return holdsScope(grants, wanted, catalogue);
   if (grants.some((grant) => grant === wanted || includesWildcard(grant, wanted))) return true;
-  if (!catalogue) return false;
-  for (const scope of catalogue) {
-    if (matchesWildcard(wanted, scope) && !holdsScope(grants, scope, catalogue)) return false;
-  }
-  return true;
+  const reached = [...(catalogue ?? [])].filter((scope) => matchesWildcard(wanted, scope));
+  return reached.length > 0 && reached.every((scope) => holdsScope(grants, scope, catalogue));
 }
 
 /** The grants without repeats and without those that another one includes. */
@@ -81,25 +78,28 @@ export function cutGrants(
   const kept: string[] = [];
   for (const grant of grants) {
     for (const limit of ceiling) {
-      const both = intersect(grant, limit, catalogue);
-      if (both !== undefined) kept.push(both);
+      kept.push(...intersect(grant, limit, catalogue));
     }
   }
   return minimalGrants(kept, catalogue);
 }
 
-/** What two grants have in common, as one grant. */
-function intersect(one: string, other: string, catalogue: Catalogue): string | undefined {
-  if (one === other) return one;
-  if (!isWildcard(one)) return covers(other, one, catalogue) ? one : undefined;
-  if (!isWildcard(other)) return covers(one, other, catalogue) ? other : undefined;
-  if (includesWildcard(one, other)) return other;
-  if (includesWildcard(other, one)) return one;
-  const resource = one.endsWith(':*') ? one : other;
-  const action = resource === one ? other : one;
-  if (!resource.endsWith(':*') || !action.startsWith('*:')) return undefined;
-  const scope = resource.slice(0, -1) + action.slice(2);
-  return covers(resource, scope, catalogue) && covers(action, scope, catalogue) ? scope : undefined;
+/** What two grants have in common. `r:*` and `*:a` share `r:a`, and listed scopes such as `r:x:a`. */
+function intersect(one: string, other: string, catalogue: Catalogue): readonly string[] {
+  if (one === other) return [one];
+  if (!isWildcard(one)) return covers(other, one, catalogue) ? [one] : [];
+  if (!isWildcard(other)) return covers(one, other, catalogue) ? [other] : [];
+  if (includesWildcard(one, other)) return [other];
+  if (includesWildcard(other, one)) return [one];
+  const shared = catalogue ? [...catalogue] : crossings(one, other);
+  return shared.filter((scope) => covers(one, scope, catalogue) && covers(other, scope, catalogue));
+}
+
+/** The scope that `r:*` and `*:a` both name; nothing for two of the same form. */
+function crossings(one: string, other: string): readonly string[] {
+  const [resource, action] = one.endsWith(':*') ? [one, other] : [other, one];
+  const isCrossing = resource.endsWith(':*') && action.startsWith('*:');
+  return isCrossing ? [resource.slice(0, -1) + action.slice(2)] : [];
 }
 
 function includesWildcard(grant: string, wildcard: string): boolean {

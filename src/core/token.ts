@@ -90,6 +90,7 @@ export function tokenPrincipal(
     workspace: readText(claims, issuer.claims.workspace),
     client: readFirst(claims, issuer.claims.client),
     scopes,
+    isScoped: granted.length > 0 || claimed.length > 0,
     roles: cutRoles(own, scopes, roles, catalogue),
     plan: readText(claims, issuer.claims.plan),
     environment,

@@ -6,6 +6,7 @@ import type { Policy } from '../core/policy.ts';
 import { PortFailure, type Ports } from '../core/ports.ts';
 import type { Request } from '../core/request.ts';
 import { portsWithin } from './deadline.ts';
+import { createEncoder } from './encode.ts';
 import type { CheckMessage, Protocol } from './protocol.ts';
 import { readCheck } from './read.ts';
 import { type CheckAnswer, writeDecision, writeLastResort } from './write.ts';
@@ -46,14 +47,13 @@ const UNREADABLE: CheckMessage = {};
 
 /** Makes the one place that catches: whatever goes wrong below, the answer is an explicit deny. */
 export function createHandleCheck(authorization: Authorization): HandleCheck {
-  const { protocol } = authorization;
-  const encode = (answer: CheckAnswer) => protocol.checkResponse.encode(answer).finish();
+  const encode = createEncoder();
   return async (bytes, budgetMs) => {
     const startedMs = performance.now();
     try {
-      const { answer, ...answered } = await answerCheck(authorization, bytes, budgetMs);
-      const encoded = encode(answer);
-      recordSafely(authorization, { ...answered, tookMs: performance.now() - startedMs });
+      const answered = await answerCheck(authorization, bytes, budgetMs);
+      const encoded = encode(answered.answer);
+      recordSafely(authorization, answered, performance.now() - startedMs);
       return encoded;
     } catch (cause) {
       reportSafely(authorization, cause);
@@ -62,7 +62,8 @@ export function createHandleCheck(authorization: Authorization): HandleCheck {
   };
 }
 
-type Answered = Omit<CheckRecord, 'tookMs'> & { readonly answer: CheckAnswer };
+type Decided = Omit<CheckRecord, 'tookMs' | 'facts'>;
+type Answered = { readonly answer: CheckAnswer; readonly decided: Decided };
 
 async function answerCheck(
   authorization: Authorization,
@@ -89,11 +90,10 @@ async function answerCheck(
   }
 }
 
-function writeAnswer(decided: Omit<CheckRecord, 'tookMs' | 'facts'>): Answered {
+function writeAnswer(decided: Decided): Answered {
   const { policy, request, decision, timeMs } = decided;
   const facts = decisionFacts(policy, decision);
-  const answer = writeDecision(policy, request, decision, { facts, nowMs: timeMs });
-  return { ...decided, facts, answer };
+  return { answer: writeDecision(policy, request, decision, { facts, nowMs: timeMs }), decided };
 }
 
 /** Reads a message; one that is no CheckRequest becomes a request that is refused as malformed. */
@@ -109,9 +109,11 @@ function readSafely(authorization: Authorization, policy: Policy, bytes: Uint8Ar
   }
 }
 
-function recordSafely(authorization: Authorization, record: CheckRecord): void {
+function recordSafely(authorization: Authorization, answered: Answered, tookMs: number): void {
+  const { policy, request, decision, timeMs } = answered.decided;
+  const { facts } = answered.answer;
   try {
-    authorization.record(record);
+    authorization.record({ policy, request, decision, facts, timeMs, tookMs });
   } catch (cause) {
     reportSafely(authorization, cause);
   }

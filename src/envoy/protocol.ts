@@ -57,10 +57,3 @@ export type HttpMessage = {
     }[];
   } | null;
 };
-
-/** One header to set, as CheckResponse carries it (base.proto HeaderValueOption). */
-export type HeaderOption = {
-  readonly header: { readonly key: string; readonly value: string };
-  readonly append?: { readonly value: boolean };
-  readonly append_action?: number;
-};

@@ -76,7 +76,10 @@ function readHeaders(http: HttpMessage): Headers {
 
 /** The bytes as characters of the same number: comparing never depends on a charset. */
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1');
 }
 
 const NO_CONTEXT: ReadonlyMap<string, string> = new Map();

@@ -6,34 +6,33 @@ import type { Policy } from '../core/policy.ts';
 import { challengeOf, refusalJson, refusalProblem, refusalText } from '../core/refusal.ts';
 import { isGrpc, type Request } from '../core/request.ts';
 import { mutationFor } from '../core/upstream.ts';
-import type { HeaderOption } from './protocol.ts';
 
-type Header = readonly [string, string];
+export type Header = readonly [string, string];
 
-/** A CheckResponse as the encoder takes it. */
-export type CheckAnswer = {
-  readonly status: { readonly code: number };
-  readonly ok_response?: {
-    readonly headers: readonly HeaderOption[];
-    readonly headers_to_remove: readonly string[];
-    readonly response_headers_to_add: readonly HeaderOption[];
-  };
-  readonly denied_response?: {
-    readonly status: { readonly code: number };
-    readonly headers: readonly HeaderOption[];
-    readonly body: string;
-  };
-  readonly dynamic_metadata: {
-    readonly fields: { readonly [name: string]: { readonly stringValue: string } };
-  };
-};
+/** An answer to Envoy, whatever its wire form; `code` is the gRPC status that decides. */
+export type CheckAnswer =
+  | {
+      readonly kind: 'ok';
+      readonly code: 0;
+      readonly facts: DecisionFacts;
+      /** Request headers to replace and to remove, and what the client's response gets. */
+      readonly set: readonly Header[];
+      readonly remove: readonly string[];
+      readonly response: readonly ResponseHeader[];
+    }
+  | {
+      readonly kind: 'denied';
+      /** Never 0: Envoy would take that for an allow. */
+      readonly code: number;
+      readonly facts: DecisionFacts;
+      readonly status: number;
+      readonly headers: readonly Header[];
+      readonly body: string;
+    };
 
-const OK = 0;
 const PERMISSION_DENIED = 7;
 const UNKNOWN = 2;
 const GRPC_MESSAGE_BYTES_MAX = 512;
-const OVERWRITE_IF_EXISTS_OR_ADD = 2;
-const OVERWRITE_IF_EXISTS = 3;
 
 const NO_ERRORS = { messages: new Map(), unmatched: 403 } as const;
 
@@ -58,14 +57,14 @@ export function writeDecision(
   decision: Decision,
   context: { readonly facts: DecisionFacts; readonly nowMs: number },
 ): CheckAnswer {
-  const dynamic_metadata = { fields: writeFacts(context.facts) };
+  const { facts, nowMs } = context;
   switch (decision.kind) {
     case 'allow':
-      return { ...writeAllow(policy, request, decision, context.nowMs), dynamic_metadata };
+      return writeAllow(policy, request, decision, { facts, nowMs });
     case 'reply':
-      return { ...writeReply(decision), dynamic_metadata };
+      return { ...writeReply(decision), facts };
     case 'deny':
-      return { ...writeRefusal(policy, request, decision, context.nowMs), dynamic_metadata };
+      return { ...writeRefusal(policy, request, decision, nowMs), facts };
   }
 }
 
@@ -76,25 +75,23 @@ export function writeLastResort(requestId: string): CheckAnswer {
     ['cache-control', 'no-store'],
     ['content-type', 'application/json'],
   ];
-  const facts = writeFacts({ decision: 'deny', reason: text.reason });
-  return {
-    ...denied(text.status, headers, refusalJson(text)),
-    dynamic_metadata: { fields: facts },
-  };
+  const facts = { decision: 'deny', reason: text.reason };
+  return { ...denied(text.status, headers, refusalJson(text)), facts };
 }
 
-function writeAllow(policy: Policy, request: Request, decision: Allow, nowMs: number) {
+function writeAllow(
+  policy: Policy,
+  request: Request,
+  decision: Allow,
+  { facts, nowMs }: { readonly facts: DecisionFacts; readonly nowMs: number },
+): CheckAnswer {
   const { set, remove } = mutationFor(policy, request, decision);
-  const limits = limitHeaders(policy.rateLimitHeaders, decision.taken, nowMs);
-  const cors = decision.route?.cors ? corsHeaders(decision.route.cors, decision.corsOrigin) : [];
-  return {
-    status: { code: OK },
-    ok_response: {
-      headers: set.map(overwrite),
-      headers_to_remove: remove,
-      response_headers_to_add: [...limits.map(overwrite), ...cors.map(responseOption)],
-    },
-  };
+  const response: ResponseHeader[] = [];
+  for (const [name, value] of limitHeaders(policy.rateLimitHeaders, decision.taken, nowMs)) {
+    response.push({ name, value, mode: 'set' });
+  }
+  if (decision.route?.cors) response.push(...corsHeaders(decision.route.cors, decision.corsOrigin));
+  return { kind: 'ok', code: 0, facts, set, remove, response };
 }
 
 function writeReply(decision: Reply) {
@@ -143,11 +140,14 @@ function refusalHeaders(
   return headers;
 }
 
-function denied(code: number, headers: readonly Header[], body: string) {
+function denied(status: number, headers: readonly Header[], body: string) {
   return {
-    status: { code: GRPC_STATUS[code] ?? PERMISSION_DENIED },
-    denied_response: { status: { code }, headers: headers.map(overwrite), body },
-  };
+    kind: 'denied',
+    code: GRPC_STATUS[status] ?? PERMISSION_DENIED,
+    status,
+    headers,
+    body,
+  } as const;
 }
 
 /** A message cut to what fits into grpc-message, at a character's end. */
@@ -168,25 +168,4 @@ function wantsProblem(request: Request): boolean {
     .split(',')
     .map((range) => range.replaceAll(' ', ''))
     .some((range) => /^application\/problem\+json(?:;(?!q=0(?:\.0*)?(?:;|$)).*)?$/.test(range));
-}
-
-/** Both ways of saying "replace": versions of Envoy differ in which one they obey. */
-function overwrite([key, value]: Header): HeaderOption {
-  return {
-    header: { key, value },
-    append: { value: false },
-    append_action: OVERWRITE_IF_EXISTS_OR_ADD,
-  };
-}
-
-function responseOption({ name, value, mode }: ResponseHeader): HeaderOption {
-  if (mode === 'set') return overwrite([name, value]);
-  const header = { key: name, value };
-  return mode === 'append' ? { header } : { header, append_action: OVERWRITE_IF_EXISTS };
-}
-
-function writeFacts(facts: DecisionFacts): { [name: string]: { stringValue: string } } {
-  const fields: { [name: string]: { stringValue: string } } = {};
-  for (const [name, value] of Object.entries(facts)) fields[name] = { stringValue: value };
-  return fields;
 }
