@@ -62,7 +62,10 @@ export async function openApp(
   heard.change = (change) => applyChange(parts, change);
   heard.problem = (problems) => refuseChange(parts, problems);
   const check = await openCheck(parts);
-  const ops = await openOps(parts);
+  const ops = await openOps(parts).catch(async (cause) => {
+    await check.close(0);
+    throw cause;
+  });
   announce(writer, 'check', check.address);
   announce(writer, 'ops', ops.address);
   return {
@@ -123,7 +126,6 @@ function openCheck(parts: Parts): Promise<CheckServer> {
   const protocol = loadProtocol();
   const { findKey, findWorkspace, takeLimits } = store;
   const handleCheck = createHandleCheck({
-    protocol,
     ports: guardPorts({ findKey, findWorkspace, takeLimits, verifyToken: tokens.verify }),
     policy: opened.policy,
     now: Date.now,

@@ -3,6 +3,7 @@ import { addressSet, compileKey, keyHashes } from '../core/key-record.ts';
 import { compilePlan, overridePlan } from '../core/plan.ts';
 import type { ClientIp, DeclaredKey, Plan, Policy, Route, Workspace } from '../core/policy.ts';
 import { compileRoles } from '../core/role.ts';
+import type { Catalogue } from '../core/scope.ts';
 import { compileStrip } from '../core/upstream.ts';
 import { parentsOf } from './check-names.ts';
 import { compileIssuer, compilePlaces } from './compile-issuer.ts';
@@ -10,12 +11,17 @@ import { auditOf, compileRoute, type RouteSurroundings } from './compile-route.t
 import { compileBlocks, compileErrors, compileUpstream } from './compile-upstream.ts';
 import { createPacer, type Pacer, type YieldTurn } from './pacer.ts';
 import { routeNames, withDefaults } from './route-settings.ts';
-import type { Config } from './schema.ts';
+import type { Config, KeyConfig } from './schema.ts';
 
 const HASH_CHARS = 12;
 
 /** A checked policy file and the hash (SHA-256, hex) of everything it was read from. */
-export type Checked = { readonly config: Config; readonly hash: string };
+export type Checked = {
+  readonly config: Config;
+  readonly hash: string;
+  /** More declared keys, lists of them as JSON; each is parsed when its turn comes. */
+  readonly packedKeys?: readonly string[] | undefined;
+};
 
 /**
  * Compiles a policy that was checked. The event loop gets a turn about every 10 ms, so that checks go on while a
@@ -27,7 +33,7 @@ export async function compilePolicy(checked: Checked, yieldTurn?: YieldTurn): Pr
   const catalogue = config.scopes && new Set(Object.keys(config.scopes));
   const plans = compilePlans(config);
   const issuers = config.issuers.map(compileIssuer);
-  const declaredKeys = await compileDeclared(config, pacer);
+  const declaredKeys = await compileDeclared(checked, catalogue, pacer);
   const routes = await compileRoutes({ config, plans, issuers }, pacer);
   const workspaces = await compileWorkspaces(config, plans, pacer);
   const places = compilePlaces(config.api_keys.read_from, issuers);
@@ -87,13 +93,19 @@ async function compileRoutes(around: RouteSurroundings, pacer: Pacer): Promise<r
   return compiled;
 }
 
+function* declaredOf({ config, packedKeys = [] }: Checked): Iterable<KeyConfig> {
+  yield* config.api_keys.declared;
+  for (const packed of packedKeys) yield* JSON.parse(packed) as readonly KeyConfig[];
+}
+
 async function compileDeclared(
-  { api_keys }: Config,
+  checked: Checked,
+  catalogue: Catalogue,
   pacer: Pacer,
 ): Promise<ReadonlyMap<KeyHash, DeclaredKey>> {
   const declared = new Map<KeyHash, DeclaredKey>();
-  for (const record of api_keys.declared) {
-    const key = compileKey(record);
+  for (const record of declaredOf(checked)) {
+    const key = compileKey(record, catalogue);
     for (const { hash, untilMs } of keyHashes(record)) declared.set(hash, { key, until: untilMs });
     if (pacer.isDue()) await pacer.rest();
   }
@@ -132,21 +144,25 @@ async function indexRoutes(
   routes: readonly Route[],
   pacer: Pacer,
 ): Promise<ReadonlyMap<string, readonly Route[]>> {
-  const keys = routes.map((route) => new Set(route.paths.map((path) => literalStart(path.segments[0]))));
+  const keys = routes.map(
+    (route) => new Set(route.paths.map((path) => literalStart(path.segments[0]))),
+  );
   const anywhere: Route[] = [];
   const bySegment = new Map<string, Route[]>();
-  for (const starts of keys) {
-    for (const start of starts) if (start !== '') bySegment.set(start, []);
+  for (const start of keys.flatMap((starts) => [...starts])) {
+    if (start !== '') bySegment.set(start, []);
   }
   for (const [index, route] of routes.entries()) {
     const starts = keys[index] ?? new Set();
-    if (starts.has('')) {
-      anywhere.push(route);
-      for (const list of bySegment.values()) list.push(route);
-    } else for (const start of starts) bySegment.get(start)?.push(route);
+    const lists = starts.has('') ? [anywhere, ...bySegment.values()] : findAll(bySegment, starts);
+    for (const list of lists) list.push(route);
     if (pacer.isDue()) await pacer.rest();
   }
   return bySegment.set('', anywhere);
+}
+
+function findAll<T>(map: ReadonlyMap<string, T>, keys: Iterable<string>): readonly T[] {
+  return [...keys].map((key) => map.get(key)).filter((found) => found !== undefined);
 }
 
 function literalStart(segment: Route['paths'][number]['segments'][number] | undefined): string {
@@ -155,7 +171,8 @@ function literalStart(segment: Route['paths'][number]['segments'][number] | unde
 
 function compileClientIp(written: Config['client_ip']): ClientIp {
   if (written === 'peer') return { kind: 'peer' };
-  if (written.trusted_hops !== undefined) return { kind: 'trusted_hops', hops: written.trusted_hops };
+  if (written.trusted_hops !== undefined)
+    return { kind: 'trusted_hops', hops: written.trusted_hops };
   if (written.xff_from_right !== undefined) {
     return { kind: 'xff_from_right', position: written.xff_from_right };
   }

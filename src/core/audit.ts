@@ -19,6 +19,7 @@ export type AuditContext = {
 
 const PATH_CHARS_MAX = 2048;
 const SECRET_CHARS_MIN = 16;
+const CUT = '…';
 
 /** The facts of a decision, strings only, as Envoy's rate-limit filter can match no others. */
 export function decisionFacts(policy: Policy, decision: Decision): DecisionFacts {
@@ -79,7 +80,7 @@ export function auditLine(
 
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */
 export function shownPath(policy: Policy, path: string): string {
-  const cut = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}…` : path;
+  const cut = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}${CUT}` : path;
   const hidden = hideSecrets(policy, cut);
   if (!cut.includes('%')) return hidden;
   const plain = cut.replace(/%[0-7][0-9a-f]/gi, (code) =>
@@ -95,7 +96,7 @@ function hideSecrets(policy: Policy, text: string): string {
   return hideAfter(shown, 'eyJ');
 }
 
-/** Hides every run of token characters that begins with a marker and is long enough to be a secret. */
+/** Hides every run of token characters that begins with a marker and is long enough to be a secret, or cut. */
 function hideAfter(text: string, marker: string): string {
   let at = text.indexOf(marker);
   if (at === -1) return text;
@@ -105,7 +106,7 @@ function hideAfter(text: string, marker: string): string {
     const start = at + marker.length;
     let end = start;
     while (end < text.length && /[\w.~-]/.test(text[end] ?? '')) end += 1;
-    if (end - start >= SECRET_CHARS_MIN) {
+    if (end - start >= SECRET_CHARS_MIN || text.startsWith(CUT, end)) {
       shown += `${text.slice(from, start)}***`;
       from = end;
     }

@@ -11,8 +11,9 @@ export function keyScopes(
   owner: Owner | undefined,
 ): readonly string[] {
   const { catalogue, roles } = policy;
-  const granted =
-    key.roles.length === 0 ? key.scopes : [...key.scopes, ...roles.scopesOf(key.roles)];
+  const isPlain = key.roles.length === 0 && !prefix.maxScopes && !owner;
+  if (isPlain) return key.scopes;
+  const granted = [...key.scopes, ...roles.scopesOf(key.roles)];
   const scopes = cutGrants(granted, prefix.maxScopes, catalogue);
   if (!owner) return scopes;
   return cutGrants(scopes, [...owner.scopes, ...roles.scopesOf(owner.roles)], catalogue);

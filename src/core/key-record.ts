@@ -3,6 +3,7 @@ import { type ApiKey, type KeyHash, type KeyKind, parseKeyHash } from './api-key
 import { compileOrigins, type OriginRule } from './origin.ts';
 import { compileFigures } from './plan.ts';
 import type { WrittenFigures } from './policy.ts';
+import { type Catalogue, minimalGrants } from './scope.ts';
 
 /** Domains as written: a list, or a list and whether the header may be missing (default: it may). */
 export type WrittenOrigins =
@@ -38,8 +39,8 @@ export type KeyRecord = {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 };
 
-/** Compiles a record; throws where a list or time in it is malformed. */
-export function compileKey(record: KeyRecord): ApiKey {
+/** Compiles a record, its scopes without those that others include; throws where a list or time is malformed. */
+export function compileKey(record: KeyRecord, catalogue?: Catalogue): ApiKey {
   const name = record.name ?? record.id;
   return {
     id: record.id,
@@ -49,7 +50,7 @@ export function compileKey(record: KeyRecord): ApiKey {
     team: record.team,
     workspace: record.workspace,
     username: record.username ?? record.owner ?? name,
-    scopes: record.scopes ?? [],
+    scopes: minimalGrants(record.scopes ?? [], catalogue),
     roles: record.roles ?? [],
     plan: record.plan,
     rateLimit: record.rate_limit && compileFigures(record.rate_limit, 'key'),

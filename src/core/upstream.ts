@@ -1,6 +1,6 @@
 import type { ReadPlace } from './credential.ts';
 import type { Allow } from './decision.ts';
-import { IDENTITY_FIELDS, type IdentityField, type Policy } from './policy.ts';
+import type { IdentityField, Policy } from './policy.ts';
 import { stripCookies, stripQuery } from './query.ts';
 import type { Request } from './request.ts';
 import { readClaim } from './token.ts';
@@ -44,51 +44,54 @@ export function canonicalName(name: string): string {
 /** What upstream gets: identity in, spoofed identity and credentials out. */
 export function mutationFor(policy: Policy, request: Request, decision: Allow): Mutation {
   const { route, principal } = decision;
-  const set = new Map<string, string>();
-  for (const [name, value] of route?.headers ?? []) set.set(name, value);
-  const absent = setIdentity(policy, decision, set);
+  const set: [string, string][] = [];
+  const remove: string[] = [];
+  const change = { set, remove };
+  for (const [name, value] of route?.headers ?? []) put(change, name, value);
+  setIdentity(policy, decision, change);
   for (const [name, source] of principal.issuer?.headers ?? []) {
-    const value = claimText(readClaim(principal.claims ?? {}, source));
-    if (value !== undefined) set.set(name, value);
+    put(change, name, claimText(readClaim(principal.claims ?? {}, source)));
   }
-  const remove = new Set(absent);
-  for (const name of request.headers.keys()) if (isOwned(policy, name)) remove.add(name);
+  for (const name of request.headers.keys()) if (isOwned(policy, name)) remove.push(name);
   if (route?.stripCredentials || principal.key?.hideCredentials) {
-    for (const name of policy.strip.headers) remove.add(name);
-    setStripped(policy.strip, request, { set, remove });
+    remove.push(...policy.strip.headers);
+    setStripped(policy.strip, request, change);
   }
-  for (const name of set.keys()) remove.delete(name);
-  return { set: [...set], remove: [...remove] };
+  return { set, remove: remove.filter((name, at) => isRemoved(change, name, at)) };
 }
 
-/** Sets the identity headers that have a value and names the others. */
-function setIdentity(
-  policy: Policy,
-  { principal, plan }: Allow,
-  set: Map<string, string>,
-): readonly string[] {
-  const values: { readonly [field in IdentityField]: string | undefined } = {
-    username: principal.username,
-    subject: principal.subject,
-    method: principal.kind,
-    key_id: principal.key?.id,
-    workspace: principal.workspace,
-    team: principal.team,
-    client: principal.client,
-    scopes: principal.scopes.join(' '),
-    roles: principal.roles.join(' '),
-    plan,
-    environment: principal.environment,
-    issuer: principal.issuer?.name,
-  };
-  const absent: string[] = [];
-  for (const field of IDENTITY_FIELDS) {
-    const name = policy.upstream.names[field];
-    const value = headerValue(values[field] ?? '');
-    if (value === undefined) absent.push(name);
-    else set.set(name, value);
-  }
-  return absent;
+type Change = { readonly set: [string, string][]; readonly remove: string[] };
+
+/** Sets a header; the last value of a name counts, and without a value the name is removed. */
+function put({ set, remove }: Change, name: string, value: string | undefined): void {
+  const held = set.find((header) => header[0] === name);
+  if (value === undefined) {
+    if (!held) remove.push(name);
+  } else if (held) held[1] = value;
+  else set.push([name, value]);
+}
+
+/** Envoy removes after it has set: a name that is set must not be removed, and once is enough. */
+function isRemoved({ set, remove }: Change, name: string, at: number): boolean {
+  return remove.indexOf(name) === at && !set.some((header) => header[0] === name);
+}
+
+function setIdentity(policy: Policy, { principal, plan }: Allow, change: Change): void {
+  const { names } = policy.upstream;
+  const add = (field: IdentityField, value: string | undefined) =>
+    put(change, names[field], value === undefined ? undefined : headerValue(value));
+  add('username', principal.username);
+  add('subject', principal.subject);
+  add('method', principal.kind);
+  add('key_id', principal.key?.id);
+  add('workspace', principal.workspace);
+  add('team', principal.team);
+  add('client', principal.client);
+  add('scopes', principal.scopes.join(' '));
+  add('roles', principal.roles.join(' '));
+  add('plan', plan);
+  add('environment', principal.environment);
+  add('issuer', principal.issuer?.name);
 }
 
 function isOwned({ upstream }: Policy, name: string): boolean {
@@ -96,19 +99,14 @@ function isOwned({ upstream }: Policy, name: string): boolean {
   return canonical.startsWith(upstream.prefix) || upstream.owned.has(canonical);
 }
 
-function setStripped(
-  strip: StripPlan,
-  request: Request,
-  into: { readonly set: Map<string, string>; readonly remove: Set<string> },
-): void {
+function setStripped(strip: StripPlan, request: Request, change: Change): void {
   const { path, query } = request.target;
   const target = stripQuery(path, query, strip.parameters);
-  if (target !== undefined) into.set.set(':path', target);
+  if (target !== undefined) put(change, ':path', target);
   const cookies = request.headers.get('cookie');
   if (!cookies || strip.cookies.size === 0) return;
   const kept = stripCookies(cookies, strip.cookies);
-  if (kept === '') into.remove.add('cookie');
-  else if (kept !== undefined) into.set.set('cookie', kept);
+  if (kept !== undefined) put(change, 'cookie', kept === '' ? undefined : kept);
 }
 
 /** A claim as a header: a scalar as text, an array of scalars with commas, anything else as base64url JSON. */

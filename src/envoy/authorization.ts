@@ -6,8 +6,8 @@ import type { Policy } from '../core/policy.ts';
 import { PortFailure, type Ports } from '../core/ports.ts';
 import type { Request } from '../core/request.ts';
 import { portsWithin } from './deadline.ts';
+import { decodeCheck, NO_QUESTION } from './decode.ts';
 import { createEncoder } from './encode.ts';
-import type { CheckMessage, Protocol } from './protocol.ts';
 import { readCheck } from './read.ts';
 import { type CheckAnswer, writeDecision, writeLastResort } from './write.ts';
 
@@ -23,7 +23,6 @@ export type CheckRecord = {
 
 /** What a check needs besides its message. */
 export type Authorization = {
-  readonly protocol: Protocol;
   readonly ports: Ports;
   /** The policy of this moment; one check uses one policy from beginning to end. */
   readonly policy: () => Policy;
@@ -41,9 +40,6 @@ export type HandleCheck = (bytes: Uint8Array, budgetMs: number) => Promise<Uint8
 
 /** The full name of Envoy's service (external_auth.proto). */
 export const CHECK_SERVICE = 'envoy.service.auth.v3.Authorization';
-
-/** What a message becomes that cannot be decoded at all. */
-const UNREADABLE: CheckMessage = {};
 
 /** Makes the one place that catches: whatever goes wrong below, the answer is an explicit deny. */
 export function createHandleCheck(authorization: Authorization): HandleCheck {
@@ -85,7 +81,7 @@ async function answerCheck(
     return writeAnswer({ policy, request, decision, timeMs });
   } catch (cause) {
     reportSafely(authorization, cause);
-    const unread = readCheck(UNREADABLE, policy, { byteLength: 0, hostAddresses: new Set() });
+    const unread = readCheck(NO_QUESTION, policy, { byteLength: 0, hostAddresses: new Set() });
     return writeAnswer({ policy, request: unread, decision: deny('shell', 'internal'), timeMs });
   }
 }
@@ -98,14 +94,13 @@ function writeAnswer(decided: Decided): Answered {
 
 /** Reads a message; one that is no CheckRequest becomes a request that is refused as malformed. */
 function readSafely(authorization: Authorization, policy: Policy, bytes: Uint8Array): Request {
-  const { protocol, hostAddresses } = authorization;
+  const { hostAddresses } = authorization;
   const wire = { byteLength: bytes.byteLength, hostAddresses };
   try {
-    const message = protocol.checkRequest.decode(bytes) as CheckMessage;
-    return readCheck(message, policy, wire);
+    return readCheck(decodeCheck(bytes), policy, wire);
   } catch (cause) {
     reportSafely(authorization, cause);
-    return readCheck(UNREADABLE, policy, wire);
+    return readCheck(NO_QUESTION, policy, wire);
   }
 }
 

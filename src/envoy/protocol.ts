@@ -26,34 +26,3 @@ export function loadProtocol(): Protocol {
     healthCheckResponse: root.lookupType('grpc.health.v1.HealthCheckResponse'),
   };
 }
-
-/** A decoded CheckRequest, the fields that Postern reads (attribute_context.proto). */
-export type CheckMessage = {
-  readonly attributes?: {
-    readonly source?: PeerMessage | null;
-    readonly destination?: PeerMessage | null;
-    readonly request?: { readonly http?: HttpMessage | null } | null;
-    readonly context_extensions?: CheckContext;
-  } | null;
-};
-
-export type CheckContext = { readonly [key: string]: string };
-
-export type PeerMessage = {
-  readonly address?: { readonly socket_address?: { readonly address: string } | null } | null;
-};
-
-export type HttpMessage = {
-  readonly method: string;
-  readonly headers: { readonly [name: string]: string };
-  readonly path: string;
-  readonly host: string;
-  readonly scheme: string;
-  readonly header_map?: {
-    readonly headers: readonly {
-      readonly key: string;
-      readonly value: string;
-      readonly raw_value: Uint8Array;
-    }[];
-  } | null;
-};

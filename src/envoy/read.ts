@@ -3,8 +3,8 @@ import { type Address, clientAddress, parseAddress } from '../core/address.ts';
 import type { RequestFault } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Headers, Request } from '../core/request.ts';
-import { splitTarget, type Target } from '../core/target.ts';
-import type { CheckContext, CheckMessage, HttpMessage, PeerMessage } from './protocol.ts';
+import { splitTarget } from '../core/target.ts';
+import type { CheckQuestion } from './decode.ts';
 
 /** Requests above this are refused unread: the gate needs no bodies, and Envoy sends none by default. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -12,7 +12,6 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HOST = /^(?:[\w.-]*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 const SECOND_REFERER = /,\s*(?:https?:|null\s*(?:,|$))/i;
-const REPLACEMENT = '\uFFFD';
 
 /** What the wire adds to a message: its size, and the addresses that are Envoy's own. */
 export type WireContext = {
@@ -26,86 +25,48 @@ export type WireContext = {
  * be judged carries its fault. Both header encodings are read (`headers`, or `header_map` with raw bytes).
  */
 export function readCheck(
-  message: CheckMessage,
+  asked: CheckQuestion,
   policy: Pick<Policy, 'clientIp'>,
   wire: WireContext,
 ): Request {
-  const attributes = message.attributes ?? {};
-  const http = attributes.request?.http;
-  const headers = http ? readHeaders(http) : new Map<string, readonly string[]>();
-  const target = splitTarget(http?.path ?? '');
-  const host = normaliseHost(http?.host ?? '');
+  const { method, headers } = asked;
+  const target = splitTarget(asked.path);
+  const host = normaliseHost(asked.host);
   const client = clientAddress(
     policy.clientIp,
-    addressText(attributes.source),
+    asked.sourceAddress,
     headers.get('x-forwarded-for') ?? [],
-    (address) => isEnvoyAddress(address, attributes.destination, wire.hostAddresses),
+    (address) => isEnvoyAddress(address, asked.destinationAddress, wire.hostAddresses),
   );
   return {
     id: requestId(headers),
-    method: http?.method ?? '',
-    scheme: (http?.scheme ?? '').toLowerCase(),
+    method,
+    scheme: asked.scheme.toLowerCase(),
     host,
     target,
     headers,
     address: client.address,
     isAddressUntrusted: client.untrusted,
-    context: readContext(attributes.context_extensions),
-    fault: http ? faultOf({ http, headers, target, host }, wire) : 'malformed_request',
+    context: asked.contextExtensions,
+    fault: faultOf(asked, { target, host }, wire),
   };
 }
 
-function readHeaders(http: HttpMessage): Headers {
-  const headers = new Map<string, string[]>();
-  for (const { key, value, raw_value } of http.header_map?.headers ?? []) {
-    const text = raw_value.length > 0 ? latin1(raw_value) : value;
-    const name = key.toLowerCase();
-    const values = headers.get(name);
-    if (values) values.push(text);
-    else headers.set(name, [text]);
-  }
-  for (const key of Object.keys(http.headers)) {
-    const name = key.toLowerCase();
-    const text = http.headers[key] ?? '';
-    const values = headers.get(name);
-    if (values) values.push(text);
-    else headers.set(name, [text]);
-  }
-  return headers;
-}
-
-/** The bytes as characters of the same number: comparing never depends on a charset. */
-function latin1(bytes: Uint8Array): string {
-  const buffer = Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('latin1');
-}
-
-const NO_CONTEXT: ReadonlyMap<string, string> = new Map();
-
-function readContext(extensions: CheckContext | undefined): ReadonlyMap<string, string> {
-  const entries = extensions ? Object.entries(extensions) : [];
-  return entries.length === 0 ? NO_CONTEXT : new Map(entries);
-}
-
-type Reading = {
-  readonly http: HttpMessage;
-  readonly headers: Headers;
-  readonly target: Target;
-  readonly host: string;
-};
-
-function faultOf(reading: Reading, wire: WireContext): RequestFault | undefined {
-  const { http, headers, target, host } = reading;
+function faultOf(
+  asked: CheckQuestion,
+  { target, host }: Pick<Request, 'target' | 'host'>,
+  wire: WireContext,
+): RequestFault | undefined {
+  const { headers } = asked;
   const isMalformed =
-    !TOKEN.test(http.method) ||
+    !asked.isHttp ||
+    !asked.isText ||
+    !TOKEN.test(asked.method) ||
     !HOST.test(host) ||
     hasSecondHost(headers, host) ||
     hasSecondValue(headers.get('origin'), /,/) ||
     hasSecondValue(headers.get('referer'), SECOND_REFERER) ||
-    !isPathAsSent(http.path, headers.get(':path')) ||
-    hasReplacement(http, headers);
+    !isPathAsSent(asked.path, headers.get(':path'));
   if (isMalformed) return 'malformed_request';
   if (wire.byteLength > MESSAGE_BYTES_MAX) return 'body_too_large';
   return target.ambiguous ? 'ambiguous_path' : undefined;
@@ -126,20 +87,10 @@ function hasSecondHost(headers: Headers, host: string): boolean {
 
 /** Whether `path` is what stands on the wire: Envoy replaces bytes in it that are not valid UTF-8. */
 function isPathAsSent(path: string, pseudo: readonly string[] | undefined): boolean {
-  if (path.includes(REPLACEMENT)) return false;
   if (!pseudo) return true;
   if (pseudo.length > 1) return false;
   const [sent] = pseudo;
   return sent === path || Buffer.from(sent ?? '', 'latin1').toString('utf8') === path;
-}
-
-/** Whether a text of the message was not valid UTF-8: the decoder puts U+FFFD in its place. Raw bytes have none. */
-function hasReplacement(http: HttpMessage, headers: Headers): boolean {
-  for (const name of headers.keys()) if (name.includes(REPLACEMENT)) return true;
-  for (const name of Object.keys(http.headers)) {
-    if (http.headers[name]?.includes(REPLACEMENT)) return true;
-  }
-  return false;
 }
 
 /** Lower case, without a default port and a trailing dot (RFC 9110 section 4.2.3). */
@@ -157,16 +108,11 @@ function requestId(headers: Headers): string {
   return sent !== undefined && REQUEST_ID.test(sent) ? sent : randomUUID();
 }
 
-function addressText(peer: PeerMessage | null | undefined): string | undefined {
-  return peer?.address?.socket_address?.address;
-}
-
 function isEnvoyAddress(
   address: Address,
-  destination: PeerMessage | null | undefined,
+  destination: string | undefined,
   hostAddresses: ReadonlySet<string>,
 ): boolean {
   if (hostAddresses.has(address.text)) return true;
-  const text = addressText(destination);
-  return text !== undefined && parseAddress(text)?.text === address.text;
+  return destination !== undefined && parseAddress(destination)?.text === address.text;
 }

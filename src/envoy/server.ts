@@ -1,4 +1,5 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
 import {
   type Deadline,
   type MethodDefinition,
@@ -56,7 +57,7 @@ export async function openCheckServer(options: {
   const health = createHealth();
   server.addService(checkService(), { Check: checkMethod(handleCheck, tls?.clientNames) });
   server.addService(healthService(protocol), { Check: health.check, Watch: health.watch });
-  removeStaleSocket(address);
+  await removeStaleSocket(address);
   const port = await bind(server, address, credentials(tls));
   return {
     address: address.startsWith('unix:') ? address : address.replace(/:\d+$/, `:${port}`),
@@ -118,8 +119,16 @@ function checkMethod(handleCheck: HandleCheck, clientNames: readonly string[] | 
 
 function isNamed(call: ServerUnaryCall<Buffer, Buffer>, names: readonly string[]): boolean {
   const certificate = call.getAuthContext().sslPeerCertificate;
-  const alternatives = (certificate?.subjectaltname ?? '').split(', ');
-  return alternatives.some((one) => names.includes(one.replace(/^(?:DNS|URI):/, '')));
+  return alternativeNames(certificate?.subjectaltname ?? '').some((name) => names.includes(name));
+}
+
+/** The DNS and URI names in Node's text of them: a name that holds a comma stands in quotes, as in JSON. */
+function alternativeNames(text: string): readonly string[] {
+  const entries = text.matchAll(/([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy);
+  return [...entries].flatMap(([, kind, value = '']) => {
+    if (kind !== 'DNS' && kind !== 'URI') return [];
+    return [value.startsWith('"') ? String(JSON.parse(value)) : value];
+  });
 }
 
 /** The time there is: Envoy's own deadline (`grpc-timeout`) less a margin, at most 150 ms. */
@@ -135,10 +144,22 @@ function credentials(tls: ServerTls | undefined): ServerCredentials {
   return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
 }
 
-/** A socket file of a process that was killed would make the bind fail. */
-function removeStaleSocket(address: string): void {
+/** A socket file of a process that was killed would make the bind fail; one of a living process is left to it. */
+async function removeStaleSocket(address: string): Promise<void> {
   const path = address.startsWith('unix:') ? address.slice('unix:'.length) : undefined;
-  if (path !== undefined && existsSync(path) && lstatSync(path).isSocket()) unlinkSync(path);
+  if (path === undefined || !existsSync(path) || !lstatSync(path).isSocket()) return;
+  if (await isServed(path)) throw new Error(`cannot listen on ${address}: a process serves it`);
+  unlinkSync(path);
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }
 
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {

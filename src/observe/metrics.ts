@@ -76,14 +76,19 @@ function makers(registry: Registry) {
   };
 }
 
-/** Counts decisions and their times; the labelled counters are looked up once. */
+/** Counts decisions and their times; the library hears of the counts when somebody scrapes. */
 function checkMetric(registry: Registry): Metrics['check'] {
   const registers = [registry];
-  const checks = new Counter({
+  const counts = new Map<string, { readonly labels: CheckLabels; total: number }>();
+  new Counter({
     name: 'postern_checks_total',
     help: 'Decisions by route, decision and reason.',
     labelNames: ['route', 'decision', 'reason'] as const,
     registers,
+    collect() {
+      this.reset();
+      for (const { labels, total } of counts.values()) this.inc(labels, total);
+    },
   });
   const duration = new Histogram({
     name: 'postern_check_duration_seconds',
@@ -91,12 +96,11 @@ function checkMetric(registry: Registry): Metrics['check'] {
     buckets: BUCKETS_SECONDS,
     registers,
   });
-  const bound = new Map<string, { readonly inc: () => void }>();
   return (labels, tookMs) => {
     const id = `${labels.decision}\n${labels.reason}\n${labels.route}`;
-    const child = bound.get(id) ?? checks.labels(labels);
-    bound.set(id, child);
-    child.inc();
+    const count = counts.get(id);
+    if (count) count.total += 1;
+    else counts.set(id, { labels, total: 1 });
     duration.observe(tookMs / 1000);
   };
 }

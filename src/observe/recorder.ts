@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { auditLine, type DecisionFacts, isAudited } from '../core/audit.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
@@ -29,16 +29,27 @@ export function createRecorder(options: {
   const maskKey = options.maskKey ?? randomBytes(32);
   const mask = (value: string) =>
     `masked:${createHmac('sha256', maskKey).update(value).digest('hex').slice(0, 24)}`;
+  const makeId = createIds();
   return (answered) => {
     const { policy, request, decision, facts, timeMs, tookMs } = answered;
     count(metrics, answered);
     if (isAudited(policy, decision)) {
-      const context = { id: randomUUID(), timeMs, tookMs, mask };
+      const context = { id: makeId(), timeMs, tookMs, mask };
       writer.write(JSON.stringify(auditLine(policy, request, facts, context)));
     }
     if (decision.exposedKey || decision.notices?.includes('key.in_browser')) {
-      writeEvents(writer, answered, mask);
+      writeEvents(writer, answered, { mask, id: makeId() });
     }
+  };
+}
+
+/** Ids of audit lines: random for this process, counted within it. */
+function createIds(): () => string {
+  const instance = randomBytes(12).toString('hex');
+  let last = 0;
+  return () => {
+    last += 1;
+    return `${instance}-${last}`;
   };
 }
 
@@ -58,7 +69,7 @@ function count(metrics: Metrics, { request, decision, tookMs }: Answered): void 
 function writeEvents(
   writer: LineWriter,
   { policy, request, decision, facts, timeMs }: Answered,
-  mask: (value: string) => string,
+  { mask, id }: { readonly mask: (value: string) => string; readonly id: string },
 ): void {
   const address = request.address?.text;
   const shared = {
@@ -69,7 +80,7 @@ function writeEvents(
     policy: policy.hash,
   };
   const write = (event: string, more: object) =>
-    writer.write(JSON.stringify({ id: randomUUID(), event, ...shared, ...more }));
+    writer.write(JSON.stringify({ id, event, ...shared, ...more }));
   const { exposedKey } = decision;
   if (exposedKey) write('key.exposed', { key_prefix: exposedKey.shown, key_id: exposedKey.id });
   else write('key.in_browser', { key_id: facts['key_id'] });
