@@ -31,6 +31,9 @@ export const EXT_AUTHZ: readonly (string | number)[] = [
   'typed_config',
 ];
 
+/** Its longest interval is also the time of one try. */
+const RETRY_BACK_OFF = ['grpc_service', 'retry_policy', 'retry_back_off'];
+
 /** Derives a bootstrap from the text of `envoy.yaml`. */
 export function deriveBootstrap(text: string, change: BootstrapChange): string {
   const bootstrap = parseDocument(text);
@@ -42,6 +45,7 @@ export function deriveBootstrap(text: string, change: BootstrapChange): string {
   set([...MANAGER, 'xff_num_trusted_hops'], change.trustedHops);
   set([...EXT_AUTHZ, 'encode_raw_headers'], change.rawHeaders);
   set([...EXT_AUTHZ, 'grpc_service', 'timeout'], change.checkTimeout);
+  set([...EXT_AUTHZ, ...RETRY_BACK_OFF, 'max_interval'], change.checkTimeout);
   set([...clusterPath(bootstrap, 'postern'), 'connect_timeout'], change.checkTimeout);
   if (change.edge === false) {
     set([...MANAGER, 'normalize_path'], false);

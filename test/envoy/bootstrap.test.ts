@@ -184,17 +184,21 @@ describeEnvoy('envoy.yaml with Postern behind it', () => {
     expect(received.header('x-envoy-internal')).toBeUndefined();
   });
 
-  test('sends /health and /monitoring to Postern, without credentials and without a decision', async () => {
+  test('sends /health to Postern, without credentials and without a decision', async () => {
     const headers = [['authorization', `Bearer ${KEY}`]] as const;
     const health = await send({ port: envoy.port, target: '/health', headers });
     expect(health.status).toBe(200);
     expect(health.json()).toMatchObject({ status: 'ok' });
-    await send({ port: envoy.port, target: '/monitoring/x', headers });
-    expect(upstream.requests).toEqual([]);
     await postern.waitForAudit(({ path }) => path === '/hello');
-    expect(postern.audit().filter(({ path }) => path !== '/hello')).not.toContainEqual(
-      expect.objectContaining({ path: expect.stringMatching(/^.(health|monitoring)/) }),
-    );
+    expect(postern.audit().filter(({ path }) => path === '/health')).toEqual([]);
+  });
+
+  test('opens /monitoring to nobody whom no route admits', async () => {
+    const before = upstream.requests.length;
+    const answer = await send({ port: envoy.port, target: '/monitoring/status' });
+    expect(answer.status).toBe(403);
+    expect(answer.json()).toMatchObject({ reason: 'no_route' });
+    expect(upstream.requests).toHaveLength(before);
   });
 
   test('logs the decision and never the query', async () => {
