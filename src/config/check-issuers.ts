@@ -20,11 +20,16 @@ export function checkIssuers(review: Review): void {
 }
 
 /** The bytes of a shared secret; undefined when it is not in its encoding. */
-export function secretBytes(secret: string, encoding: IssuerConfig['encoding']): Uint8Array | undefined {
+export function secretBytes(
+  secret: string,
+  encoding: IssuerConfig['encoding'],
+): Uint8Array | undefined {
   if (encoding === 'utf8') return new TextEncoder().encode(secret);
   const standard = secret.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '');
   const bytes = Buffer.from(standard, 'base64');
-  return bytes.toString('base64').replace(/=+$/, '') === standard ? new Uint8Array(bytes) : undefined;
+  return bytes.toString('base64').replace(/=+$/, '') === standard
+    ? new Uint8Array(bytes)
+    : undefined;
 }
 
 /** One value or several, as several. */
@@ -36,14 +41,18 @@ export function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
 function checkKeySource(review: Review, issuer: IssuerConfig, path: Path): void {
   const hasSecret = review.wrote([...path, 'secret']);
   const hasSets = review.wrote([...path, 'jwks']);
-  if (hasSecret && hasSets) review.problem([...path, 'jwks'], 'expected either secret or jwks', 'key');
+  if (hasSecret && hasSets)
+    review.problem([...path, 'jwks'], 'expected either secret or jwks', 'key');
   if (!hasSecret && !hasSets) checkDiscovery(review, issuer, path);
   for (const [place, secret] of listOf(issuer.secret).entries()) {
     const at = typeof issuer.secret === 'string' ? [...path, 'secret'] : [...path, 'secret', place];
     const bytes = secretBytes(secret, issuer.encoding);
     if (!bytes) review.problem(at, 'the secret is not base64');
     else if (bytes.length < SECRET_BYTES_MIN) {
-      review.problem(at, `the secret has ${bytes.length} bytes; expected at least ${SECRET_BYTES_MIN}`);
+      review.problem(
+        at,
+        `the secret has ${bytes.length} bytes; expected at least ${SECRET_BYTES_MIN}`,
+      );
     }
   }
 }
@@ -69,11 +78,15 @@ function checkAlgorithms(review: Review, issuer: IssuerConfig, path: Path): void
   const hmac = algorithms.filter((one) => HMAC_NAMES.has(one));
   const at: Path = [...path, 'algorithms'];
   if (hmac.length > 0 && hmac.length < algorithms.length) {
-    review.problem(at, 'algorithms of one family only: HS… with a secret, the others with key sets');
+    review.problem(
+      at,
+      'algorithms of one family only: HS… with a secret, the others with key sets',
+    );
     return;
   }
   const hasSecret = review.wrote([...path, 'secret']);
-  if (hasSecret && hmac.length === 0) review.problem(at, 'a secret goes with HS256, HS384 and HS512 only');
+  if (hasSecret && hmac.length === 0)
+    review.problem(at, 'a secret goes with HS256, HS384 and HS512 only');
   if (!hasSecret && hmac.length > 0) {
     review.problem(at, `${hmac.join(', ')} needs a secret; key sets go with the other algorithms`);
   }

@@ -1,7 +1,7 @@
-import { suggest } from './nearest.ts';
-import type { Path } from './problem.ts';
 import { parseTimestamp } from '../core/key-record.ts';
 import { hasRate } from './check-plans.ts';
+import { suggest } from './nearest.ts';
+import type { Path } from './problem.ts';
 import { type Review, writeSource } from './review.ts';
 import type { KeyConfig } from './schema.ts';
 
@@ -65,7 +65,10 @@ function warnOfEnd(review: Review, key: KeyConfig, path: Path): void {
   const endMs = key.expires_at === undefined ? undefined : parseTimestamp(key.expires_at);
   if (endMs === undefined || endMs - review.nowMs > SOON_MS) return;
   const isOver = endMs <= review.nowMs;
-  review.warn([...path, 'expires_at'], isOver ? 'the key has expired' : 'the key expires within 30 days');
+  review.warn(
+    [...path, 'expires_at'],
+    isOver ? 'the key has expired' : 'the key expires within 30 days',
+  );
 }
 
 /** The prefix of a declared key cannot be read from its hash: it is publishable when every one it may have is. */

@@ -1,8 +1,8 @@
 import type { RoleDefinition } from '../core/role.ts';
 import { suggest } from './nearest.ts';
 import type { Path } from './problem.ts';
-import { issuerName } from './route-settings.ts';
 import { checkName, type Review, settingPath, writeSource } from './review.ts';
+import { issuerName } from './route-settings.ts';
 
 /** Reports every name of a plan, role, issuer, route or workspace that refers to nothing. */
 export function checkNames(review: Review): void {
@@ -11,7 +11,11 @@ export function checkNames(review: Review): void {
     checkName(review, 'plans', config.default_plan, ['default_plan']);
   }
   if (Object.hasOwn(config.plans, 'none')) {
-    review.problem(['plans', 'none'], '"none" is no name for a plan: on a route it means no plan', 'key');
+    review.problem(
+      ['plans', 'none'],
+      '"none" is no name for a plan: on a route it means no plan',
+      'key',
+    );
   }
   for (const [id, workspace] of Object.entries(config.workspaces)) {
     if (workspace.plan !== undefined) {
@@ -25,7 +29,11 @@ export function checkNames(review: Review): void {
   for (const index of review.routes.keys()) checkRouteNames(review, index, workspaces);
 }
 
-function checkRouteNames(review: Review, index: number, workspaces: ReadonlySet<string> | undefined): void {
+function checkRouteNames(
+  review: Review,
+  index: number,
+  workspaces: ReadonlySet<string> | undefined,
+): void {
   const route = review.routes[index];
   if (!route) return;
   const at = (key: 'plan' | 'role' | 'issuers' | 'workspaces') => settingPath(review, index, key);
@@ -48,7 +56,8 @@ function knownWorkspaces({ config }: Review): ReadonlySet<string> | undefined {
   if (config.store !== 'memory') return undefined;
   const known = new Set(Object.keys(config.workspaces));
   for (const { slug } of Object.values(config.workspaces)) if (slug !== undefined) known.add(slug);
-  for (const { workspace } of config.api_keys.declared) if (workspace !== undefined) known.add(workspace);
+  for (const { workspace } of config.api_keys.declared)
+    if (workspace !== undefined) known.add(workspace);
   return known;
 }
 
@@ -84,7 +93,8 @@ function checkIssuerNames(review: Review): void {
     const constant = (source: typeof plan) =>
       typeof source === 'object' && 'value' in source ? source.value : undefined;
     const planName = constant(plan);
-    if (planName !== undefined) checkName(review, 'plans', planName, [...path, 'claims', 'plan', 'value']);
+    if (planName !== undefined)
+      checkName(review, 'plans', planName, [...path, 'claims', 'plan', 'value']);
     for (const role of constant(roles)?.split(' ') ?? []) {
       checkName(review, 'roles', role, [...path, 'claims', 'roles', 'value']);
     }

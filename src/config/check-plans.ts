@@ -21,7 +21,8 @@ export function hasRate(review: Review, figures: WrittenFigures, path: Path, bas
   if (figures.burst === undefined) return true;
   const places = base ? [path, base] : [path];
   const isSound = RATE_KEYS.some((key) => places.some((place) => review.wrote([...place, key])));
-  if (!isSound) review.problem([...path, 'burst'], 'burst needs a per_X beside it to refill by', 'key');
+  if (!isSound)
+    review.problem([...path, 'burst'], 'burst needs a per_X beside it to refill by', 'key');
   return isSound;
 }
 
@@ -53,14 +54,17 @@ function checkCosts(review: Review): void {
     const met: Smallest[] = plans
       .filter((plan) => couldMeet(review, route, plan.name))
       .flatMap((plan) =>
-        kindsOf(route).flatMap((kind) => plan.figures[kind].windows.map((window) => ({
-          window,
-          owner: `plan ${JSON.stringify(plan.name)}`,
-        }))),
+        kindsOf(route).flatMap((kind) =>
+          plan.figures[kind].windows.map((window) => ({
+            window,
+            owner: `plan ${JSON.stringify(plan.name)}`,
+          })),
+        ),
       );
     const tight = met.find(({ window }) => window.limit < cost);
     const at = settingPath(review, index, 'cost');
-    if (tight) review.problem(at, `a cost of ${cost} is above ${tight.window.policy} of ${tight.owner}`);
+    if (tight)
+      review.problem(at, `a cost of ${cost} is above ${tight.window.policy} of ${tight.owner}`);
     else checkCostOfOverrides(review, route, at);
     checkCostOfLimits(review, route, at);
   }

@@ -1,7 +1,8 @@
 import { bindsWorkspace, compileHost, compilePath } from '../core/pattern.ts';
-import { hasRate } from './check-plans.ts';
 import { RATE_KEYS } from '../core/plan.ts';
+import { hasRate } from './check-plans.ts';
 import { suggest } from './nearest.ts';
+import { isPlainMap } from './plain.ts';
 import type { Path } from './problem.ts';
 import { type Review, settingPath, writeSource } from './review.ts';
 import { besidePublic, pathsOf } from './route-settings.ts';
@@ -14,9 +15,7 @@ const NEEDS_CREDENTIAL = ['scopes', 'any_scope', 'role', 'claims', 'workspaces']
 
 /** Reports routes whose settings contradict each other. */
 export function checkRoutes(review: Review): void {
-  if (review.config.routes.length === 0 && !review.wrote(['routes', 0])) {
-    review.problem(['routes'], 'expected at least one route');
-  }
+  checkWritten(review);
   const first = new Map<string, number>();
   for (const [index, route] of review.routes.entries()) {
     checkUniqueName(review, index, first);
@@ -28,30 +27,45 @@ export function checkRoutes(review: Review): void {
   }
 }
 
+/** What is missing of the routes, also of those that are broken otherwise. */
+function checkWritten({ whole, wroteSource, problemAtSource }: Review): void {
+  const routes = whole['routes'];
+  if (!Array.isArray(routes)) return;
+  if (routes.length === 0) problemAtSource(['routes'], 'expected at least one route');
+  if (wroteSource(['defaults', 'access'])) return;
+  for (const [index, route] of routes.entries()) {
+    if (!isPlainMap(route) || wroteSource(['routes', index, 'access'])) continue;
+    const path = ['routes', index, 'access'];
+    problemAtSource(path, 'required: expected "public" or a list of api_key, jwt and anonymous');
+  }
+}
+
 function checkUniqueName(review: Review, index: number, first: Map<string, number>): void {
   const name = review.routeNames[index] ?? '';
   const earlier = first.get(name);
   if (earlier === undefined) first.set(name, index);
   else {
     const other = writeSource(review, ['routes', earlier]);
-    review.problem(['routes', index, 'name'], `the name ${JSON.stringify(name)} is also that of ${other}`);
+    review.problem(
+      ['routes', index, 'name'],
+      `the name ${JSON.stringify(name)} is also that of ${other}`,
+    );
   }
 }
 
 function checkAccess(review: Review, index: number, route: RouteConfig): void {
   const { access } = route;
-  if (access === undefined) {
-    const isWritten = review.wrote(['routes', index, 'access']) || review.wrote(['defaults', 'access']);
-    if (!isWritten) {
-      review.problem(['routes', index, 'access'], 'required: expected "public" or a list of api_key, jwt and anonymous');
-    }
-  } else if (access === 'public') checkPublic(review, index, route);
-  else if (access.includes('anonymous')) checkAnonymous(review, index, route);
+  if (access === 'public') checkPublic(review, index, route);
+  else if (access?.includes('anonymous')) checkAnonymous(review, index, route);
 }
 
 function checkPublic(review: Review, index: number, route: RouteConfig): void {
   for (const key of besidePublic(route) as Setting[]) {
-    review.problem(settingPath(review, index, key), `${key} cannot stand beside access: public`, 'key');
+    review.problem(
+      settingPath(review, index, key),
+      `${key} cannot stand beside access: public`,
+      'key',
+    );
   }
   for (const [place, limit] of (route.limits ?? []).entries()) {
     if ((limit.by ?? review.config.limit_by) === 'ip') continue;
@@ -67,7 +81,11 @@ function checkPublic(review: Review, index: number, route: RouteConfig): void {
 function checkAnonymous(review: Review, index: number, route: RouteConfig): void {
   for (const key of NEEDS_CREDENTIAL) {
     if (route[key] === undefined) continue;
-    review.problem(settingPath(review, index, key), `${key} cannot stand beside anonymous access`, 'key');
+    review.problem(
+      settingPath(review, index, key),
+      `${key} cannot stand beside anonymous access`,
+      'key',
+    );
   }
   if (!isBound(route)) return;
   review.problem(['routes', index, 'path'], '{workspace} cannot stand beside anonymous access');
@@ -93,12 +111,16 @@ function checkMethodScopes(review: Review, index: number, route: RouteConfig): v
   if (!Object.hasOwn(scopes, '*') && !wroteMethods && !review.wrote([...at, '*'])) {
     const missing = methods?.filter((method) => !isNamed(method)) ?? ['*'];
     if (missing.length > 0) {
-      review.problem(at, `expected "*" or every method of the route; missing: ${missing.join(', ')}`);
+      review.problem(
+        at,
+        `expected "*" or every method of the route; missing: ${missing.join(', ')}`,
+      );
     }
   }
   if (!methods) return;
   for (const method of Object.keys(scopes)) {
-    const isTaken = method === '*' || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
+    const isTaken =
+      method === '*' || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
     if (!isTaken) review.problem([...at, method], `the route does not take ${method}`, 'key');
   }
 }
@@ -109,7 +131,8 @@ function checkCors(review: Review, index: number, route: RouteConfig): void {
   if (route.cors.credentials) {
     review.problem([...at, 'credentials'], 'credentials cannot stand beside origins: keys');
   }
-  const takesKeys = route.access?.includes('api_key') || JSON.stringify(route.access)?.includes('"api_key"');
+  const takesKeys =
+    route.access?.includes('api_key') || JSON.stringify(route.access)?.includes('"api_key"');
   if (route.access !== undefined && !takesKeys) {
     review.problem([...at, 'origins'], 'origins: keys needs a route that takes api_key');
   }
@@ -127,7 +150,10 @@ function checkLimits(review: Review, index: number, route: RouteConfig): void {
     }
     const name = limit.name ?? `limit-${place + 1}`;
     if (first.has(name)) {
-      review.problem([...path, 'name'], `the name ${JSON.stringify(name)} is also that of limits[${first.get(name)}]`);
+      review.problem(
+        [...path, 'name'],
+        `the name ${JSON.stringify(name)} is also that of limits[${first.get(name)}]`,
+      );
     } else first.set(name, place);
   }
 }
@@ -147,6 +173,9 @@ function checkEnvironments(review: Review, index: number, route: RouteConfig): v
     if (known.has(environment)) continue;
     const hint = suggest(environment, known);
     const path = [...settingPath(review, index, 'environments'), place];
-    review.warn(path, `no prefix or issuer has the environment ${JSON.stringify(environment)}${hint}`);
+    review.warn(
+      path,
+      `no prefix or issuer has the environment ${JSON.stringify(environment)}${hint}`,
+    );
   }
 }

@@ -13,7 +13,8 @@ export function checkScopes(review: Review): void {
       checkScope(review, scope, [...path, place], covered);
     }
   };
-  for (const [name, role] of Object.entries(config.roles)) check(role.scopes, ['roles', name, 'scopes']);
+  for (const [name, role] of Object.entries(config.roles))
+    check(role.scopes, ['roles', name, 'scopes']);
   for (const [prefix, settings] of Object.entries(config.api_keys.prefixes)) {
     check(settings.max_scopes, ['api_keys', 'prefixes', prefix, 'max_scopes']);
   }
@@ -27,7 +28,9 @@ export function checkScopes(review: Review): void {
     check(route.any_scope, settingPath(review, index, 'any_scope'));
     const path = settingPath(review, index, 'scopes');
     if (Array.isArray(route.scopes)) check(route.scopes, path);
-    else for (const [method, scopes] of Object.entries(route.scopes ?? {})) check(scopes, [...path, method]);
+    else
+      for (const [method, scopes] of Object.entries(route.scopes ?? {}))
+        check(scopes, [...path, method]);
   }
 }
 
@@ -37,7 +40,12 @@ export function demandedScopes(route: Review['routes'][number]): readonly string
   return [...all, ...(route.any_scope ?? [])];
 }
 
-function checkScope(review: Review, scope: string, path: Path, covered: Map<string, boolean>): void {
+function checkScope(
+  review: Review,
+  scope: string,
+  path: Path,
+  covered: Map<string, boolean>,
+): void {
   const catalogue = review.catalogue ?? new Set<string>();
   if (!isWildcard(scope)) {
     if (catalogue.has(scope) || isManagementScope(scope)) return;
@@ -45,9 +53,13 @@ function checkScope(review: Review, scope: string, path: Path, covered: Map<stri
     review.problem(path, `the scope ${JSON.stringify(scope)} is not in the catalogue${hint}`);
     return;
   }
-  const isCovering = covered.get(scope) ?? [...catalogue].some((one) => covers(scope, one, catalogue));
+  const isCovering =
+    covered.get(scope) ?? [...catalogue].some((one) => covers(scope, one, catalogue));
   covered.set(scope, isCovering);
   if (isCovering) return;
   const hint = isManagementScope(scope) ? "; name Postern's own scopes one by one" : '';
-  review.problem(path, `the wildcard ${JSON.stringify(scope)} covers no scope of the catalogue${hint}`);
+  review.problem(
+    path,
+    `the wildcard ${JSON.stringify(scope)} covers no scope of the catalogue${hint}`,
+  );
 }

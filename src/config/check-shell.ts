@@ -40,11 +40,18 @@ export function checkListener(check: Config['listen']['check']) {
 function checkListen(review: Review): void {
   const { address, tls } = checkListener(review.config.listen.check);
   const path: Path = ['listen', 'check'];
-  if (tls?.client_names && tls.client_ca === undefined && !review.wrote([...path, 'tls', 'client_ca'])) {
+  if (
+    tls?.client_names &&
+    tls.client_ca === undefined &&
+    !review.wrote([...path, 'tls', 'client_ca'])
+  ) {
     review.problem([...path, 'tls', 'client_names'], 'client_names needs client_ca', 'key');
   }
   if (tls || isLocal(address) || review.wrote([...path, 'tls'])) return;
-  review.warn(path, 'not a loopback address and no TLS: whoever reads this network reads credentials');
+  review.warn(
+    path,
+    'not a loopback address and no TLS: whoever reads this network reads credentials',
+  );
 }
 
 function checkPlaces(review: Review, places: readonly (string | object)[], path: Path): void {

@@ -38,12 +38,16 @@ export function compilePlace(written: WrittenPlace): Place {
   if (written.header !== undefined) return { kind: 'header', name: written.header.toLowerCase() };
   if (written.query !== undefined) return { kind: 'query', name: written.query };
   const cookie = 'cookie' in written ? written.cookie : undefined;
-  if (cookie === undefined) throw new Error('a place of credentials names no header, query or cookie');
+  if (cookie === undefined)
+    throw new Error('a place of credentials names no header, query or cookie');
   return { kind: 'cookie', name: cookie };
 }
 
 /** Every place where a credential may stand, once: those of API keys first, then each issuer's. */
-export function compilePlaces(keys: readonly WrittenPlace[], issuers: readonly Issuer[]): readonly ReadPlace[] {
+export function compilePlaces(
+  keys: readonly WrittenPlace[],
+  issuers: readonly Issuer[],
+): readonly ReadPlace[] {
   const places = new Map<string, { place: Place; keys: boolean; issuers: Issuer[] }>();
   const entryOf = (place: Place) => {
     const id = place.kind === 'bearer' ? 'bearer' : `${place.kind}:${place.name}`;
@@ -85,7 +89,9 @@ function compileClaims(written: IssuerConfig['claims']): Issuer['claims'] {
 
 function keySource(written: IssuerConfig): KeySource {
   if (written.secret !== undefined) {
-    const secrets = listOf(written.secret).flatMap((one) => secretBytes(one, written.encoding) ?? []);
+    const secrets = listOf(written.secret).flatMap(
+      (one) => secretBytes(one, written.encoding) ?? [],
+    );
     return { kind: 'secret', secrets };
   }
   if (written.jwks !== undefined) return { kind: 'jwks', locations: listOf(written.jwks) };

@@ -4,8 +4,8 @@ import { compileFigures } from '../core/plan.ts';
 import type { Access, Cors, MethodScopes, Plan, Route } from '../core/policy.ts';
 import type { Issuer } from '../core/token.ts';
 import { listOf } from './check-issuers.ts';
-import { durationSeconds } from './duration.ts';
 import { claimSource } from './compile-issuer.ts';
+import { durationSeconds } from './duration.ts';
 import { pathsOf } from './route-settings.ts';
 import type { Config, RouteConfig } from './schema.ts';
 
@@ -48,7 +48,10 @@ export function compileRoute(written: RouteConfig, name: string, around: RouteSu
     httpsOnly: written.https_only ?? config.https_only,
     audit: written.audit ?? auditOf(config).events,
     stripCredentials: written.strip_credentials ?? config.upstream.strip_credentials,
-    headers: Object.entries(written.headers ?? {}).map(([header, value]) => [header.toLowerCase(), value]),
+    headers: Object.entries(written.headers ?? {}).map(([header, value]) => [
+      header.toLowerCase(),
+      value,
+    ]),
     pathAllow: new Set(written.path_allow),
     challenge: readsBearer(written, around) ? 'Bearer' : 'ApiKey',
   };
@@ -80,7 +83,10 @@ function compileScopes(written: NonNullable<RouteConfig['scopes']>): MethodScope
   return { byMethod, other: written['*'] ?? [] };
 }
 
-function compileCors(written: NonNullable<RouteConfig['cors']>, methods: RouteConfig['methods']): Cors {
+function compileCors(
+  written: NonNullable<RouteConfig['cors']>,
+  methods: RouteConfig['methods'],
+): Cors {
   const { max_age } = written;
   return {
     origins: written.origins === 'keys' ? 'keys' : originRule(written.origins).allow,
@@ -110,7 +116,8 @@ function compileLimits(written: RouteConfig, config: Config): Route['limits'] {
 function readsBearer(written: RouteConfig, { config, issuers }: RouteSurroundings): boolean {
   const kinds = new Set(Array.isArray(written.access) ? written.access.flat() : []);
   const takesAny = !kinds.has('api_key') && !kinds.has('jwt');
-  if ((takesAny || kinds.has('api_key')) && config.api_keys.read_from.includes('bearer')) return true;
+  if ((takesAny || kinds.has('api_key')) && config.api_keys.read_from.includes('bearer'))
+    return true;
   if (!takesAny && !kinds.has('jwt')) return false;
   return issuers.some(
     (issuer) =>

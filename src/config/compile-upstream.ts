@@ -1,6 +1,6 @@
+import type { Reason } from '../core/decision.ts';
 import { addressSet, parseTimestamp } from '../core/key-record.ts';
 import type { Blocks, Errors, Upstream } from '../core/policy.ts';
-import type { Reason } from '../core/decision.ts';
 import { canonicalName } from '../core/upstream.ts';
 import { identityHeaders } from './check-shell.ts';
 import type { Config } from './schema.ts';
@@ -51,19 +51,27 @@ export function compileErrors({ errors }: Config): Errors {
 
 /** Compiles blocks; of two for the same caller the longer one stands. */
 export function compileBlocks(written: Config['blocks']): Blocks {
-  const addresses: { set: ReturnType<typeof addressSet>; untilMs: number | undefined }[] = [];
+  const addresses = written.flatMap(({ ip, until }) =>
+    ip === undefined ? [] : [{ set: addressSet([ip]), untilMs: endOf(until) }],
+  );
   const principals = new Map<string, number | undefined>();
   for (const block of written) {
-    const untilMs = block.until === undefined ? undefined : parseTimestamp(block.until);
-    if (block.ip !== undefined) addresses.push({ set: addressSet([block.ip]), untilMs });
-    for (const kind of ['key', 'username', 'workspace', 'client'] as const) {
-      const value = block[kind];
-      if (value === undefined) continue;
-      const id = `${kind}\n${value}`;
-      const known = principals.has(id) ? (principals.get(id) ?? Number.POSITIVE_INFINITY) : 0;
-      const longest = Math.max(known, untilMs ?? Number.POSITIVE_INFINITY);
-      principals.set(id, longest === Number.POSITIVE_INFINITY ? undefined : longest);
-    }
+    const kind = PRINCIPAL_KEYS.find((key) => block[key] !== undefined);
+    if (kind === undefined) continue;
+    const id = `${kind}\n${block[kind]}`;
+    const untilMs = endOf(block.until);
+    principals.set(id, principals.has(id) ? longer(principals.get(id), untilMs) : untilMs);
   }
   return { addresses, principals };
+}
+
+const PRINCIPAL_KEYS = ['key', 'username', 'workspace', 'client'] as const;
+
+/** The later of two ends, where undefined is never. */
+function longer(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
+}
+
+function endOf(until: string | undefined): number | undefined {
+  return until === undefined ? undefined : parseTimestamp(until);
 }

@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { SourceText } from './file-set.ts';
 import type { Problem } from './problem.ts';
 

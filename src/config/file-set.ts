@@ -20,6 +20,8 @@ export type FileSet = {
   readonly findFile: (path: string, from: string) => string | undefined;
   /** All that was read so far, files that are missing included. */
   readonly stamps: () => readonly Stamp[];
+  /** The files that were found for placeholders, or were missing, in the order they were asked for. */
+  readonly placeholders: () => readonly string[];
   /** SHA-256 in hex over names and contents of all that was read so far. */
   readonly hash: () => string;
 };
@@ -46,10 +48,15 @@ export function openFileSet(path: string): FileSet {
     },
     findFile: (written, from) => {
       const file = resolve(dirname(from), written);
-      if (!placeholders.has(file)) placeholders.set(file, tryRead(() => read(file, written)));
+      if (!placeholders.has(file))
+        placeholders.set(
+          file,
+          tryRead(() => read(file, basename(file))),
+        );
       return placeholders.get(file);
     },
     stamps: () => [...stamps].map(([file, stamp]) => ({ path: file, stamp })),
+    placeholders: () => [...placeholders.keys()],
     hash: () => digest.copy().digest('hex'),
   };
 }
@@ -69,6 +76,19 @@ export async function findStamp(path: string): Promise<string> {
   } catch (error) {
     if (codeOf(error) === UNKNOWN) throw error;
     return MISSING;
+  }
+}
+
+/** Bytes of the policy files at a path; 0 where they cannot be read. */
+export async function sizeOf(path: string): Promise<number> {
+  try {
+    const stats = await stat(path);
+    if (!stats.isDirectory()) return stats.size;
+    const files = policyNames(await readdir(path)).map((name) => stat(join(path, name)));
+    return (await Promise.all(files)).reduce((sum, { size }) => sum + size, 0);
+  } catch (error) {
+    if (codeOf(error) === UNKNOWN) throw error;
+    return 0;
   }
 }
 

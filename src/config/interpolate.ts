@@ -39,7 +39,9 @@ function lookUp(inner: string, { env, findFile }: Lookups): Interpolated {
   const parts = /^([A-Za-z_]\w*)(?::-([\s\S]*))?$/.exec(inner);
   const name = parts?.[1];
   if (name === undefined || parts?.[2]?.includes('${')) {
-    return { problem: 'expected ${NAME}, ${NAME:-default} or ${file:/path}; "$${" is a literal "${"' };
+    return {
+      problem: 'expected ${NAME}, ${NAME:-default} or ${file:/path}; "$${" is a literal "${"',
+    };
   }
   const value = Object.hasOwn(env, name) ? env[name] : undefined;
   const fallback = parts?.[2];

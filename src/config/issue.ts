@@ -45,7 +45,8 @@ export function explainIssue(issue: Issue, whole: unknown, base: Path = []): rea
 
 function explainValue(issue: Issue, path: Path, value: unknown): Explained {
   const isMissing = value === undefined && issue.code.startsWith('invalid_');
-  if (!isMissing) return { finding: { path, at: 'value', message: valueMessage(issue, value) }, cut: path };
+  if (!isMissing)
+    return { finding: { path, at: 'value', message: valueMessage(issue, value) }, cut: path };
   const message = `required: expected ${expectationOf(issue)}`;
   return { finding: { path, at: 'value', message }, cut: path.slice(0, -1) };
 }
@@ -85,18 +86,22 @@ function explainUnion(
 /** Whether an issue says that the value has another shape than the branch. */
 function isShapeIssue(issue: Issue): boolean {
   if (issue.path.length > 0) return false;
-  if (issue.code === 'invalid_union') return issue.errors.every((issues) => issues.some(isShapeIssue));
+  if (issue.code === 'invalid_union')
+    return issue.errors.every((issues) => issues.some(isShapeIssue));
   return issue.code === 'invalid_type' || issue.code === 'invalid_value';
 }
 
 function rootIssues(issues: readonly Issue[]): readonly Issue[] {
   return issues
     .filter((issue) => issue.path.length === 0)
-    .flatMap((issue) => (issue.code === 'invalid_union' ? issue.errors.flatMap(rootIssues) : [issue]));
+    .flatMap((issue) =>
+      issue.code === 'invalid_union' ? issue.errors.flatMap(rootIssues) : [issue],
+    );
 }
 
 function messageOf(issue: Issue): string {
-  if (issue.code === 'invalid_union') return issue.errors.flatMap(rootIssues).map(messageOf).join(', or ');
+  if (issue.code === 'invalid_union')
+    return issue.errors.flatMap(rootIssues).map(messageOf).join(', or ');
   if (issue.code === 'custom' || issue.code === 'invalid_format') return issue.message;
   return `expected ${expectationOf(issue)}`;
 }
@@ -104,7 +109,9 @@ function messageOf(issue: Issue): string {
 function valueMessage(issue: Issue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${expectationOf(issue)}, got ${shapeOf(value)}`;
+      return typeof value === 'number' && issue.expected === 'int'
+        ? 'expected a whole number'
+        : `expected ${expectationOf(issue)}, got ${shapeOf(value)}`;
     case 'invalid_value':
       return `expected ${expectationOf(issue)}${hintOf([issue], value)}`;
     case 'too_small':

@@ -1,12 +1,21 @@
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { sizeOf } from './file-set.ts';
 import type { Loaded } from './load.ts';
 import type { WorkerAnswer, WorkerOrder, WorkerPart } from './load-worker.ts';
 import type { Config } from './schema.ts';
 import { addPart } from './transfer.ts';
 
 /** What a reload found; `unchanged` when every file is as it was. */
-export type Reloaded = Loaded & { readonly unchanged: boolean };
+export type Reloaded = Loaded & {
+  readonly unchanged: boolean;
+  /** The declared keys, which `config` lacks: lists of them as JSON. */
+  readonly packedKeys: readonly string[];
+};
+
+type Ask = (message: WorkerOrder | 'next') => Promise<unknown>;
 
 const WORKER = new URL(
   import.meta.url.endsWith('.ts') ? './load-worker.ts' : './load-worker.js',
@@ -14,44 +23,73 @@ const WORKER = new URL(
 );
 
 /**
- * Loads a policy in a worker thread and takes it over in small parts, so that this thread is never held up.
- * Rejects when the worker dies.
+ * From here on a policy is loaded in a process: a thread shares its memory management and the helpers of the
+ * garbage collector with the checks, and holds them up when it needs gigabytes. A process needs some 50 MB more.
  */
-export async function loadAside(order: WorkerOrder, signal?: AbortSignal): Promise<Reloaded> {
-  const worker = new Worker(WORKER, { workerData: order, env: {} });
-  const stop = () => void worker.terminate();
-  signal?.addEventListener('abort', stop, { once: true });
+const PROCESS_BYTES_MIN = 1024 * 1024;
+
+/**
+ * Loads a policy beside this thread and takes it over in small parts, so that checks are never held up.
+ * Rejects when the signal aborts, and when the worker ends early.
+ */
+export async function loadAside(order: WorkerOrder, signal: AbortSignal): Promise<Reloaded> {
+  const isLarge = (await sizeOf(order.path)) >= PROCESS_BYTES_MIN;
+  signal.throwIfAborted();
+  return isLarge ? loadInProcess(order, signal) : loadInThread(order, signal);
+}
+
+async function loadInThread(order: WorkerOrder, signal: AbortSignal): Promise<Reloaded> {
+  const worker = new Worker(WORKER, { env: {} }).on('error', ignoreError);
   try {
-    return await receive(worker);
+    return await converse(order, async (message) => {
+      worker.postMessage(message);
+      return nextMessage(worker, signal);
+    });
   } finally {
-    signal?.removeEventListener('abort', stop);
     await worker.terminate();
   }
 }
 
-async function receive(worker: Worker): Promise<Reloaded> {
-  const { head, ...loaded } = (await nextMessage(worker)) as WorkerAnswer;
-  console.error('head at', performance.now()|0); if (!head) return loaded;
-  for (;;) {
-    worker.postMessage('next');
-    const part = (await nextMessage(worker)) as WorkerPart;
-    if (part === 'end') console.error('end at', performance.now()|0); if (part === 'end') return { ...loaded, config: head as Config };
-    addPart(head, part);
+async function loadInProcess(order: WorkerOrder, signal: AbortSignal): Promise<Reloaded> {
+  const child = fork(WORKER, { serialization: 'advanced', env: {} }).on('error', ignoreError);
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    return await converse(order, async (message) => {
+      child.send(message);
+      return nextMessage(child, signal);
+    });
+  } finally {
+    child.kill('SIGKILL');
   }
 }
 
-/** The next message of a worker; rejects when it fails or ends instead. */
-async function nextMessage(worker: Worker): Promise<unknown> {
-  const ended = new AbortController();
-  const { signal } = ended;
+/** An error that nobody waits for must not end this process: the next message is then an early end. */
+function ignoreError(): void {}
+
+async function converse(order: WorkerOrder, ask: Ask): Promise<Reloaded> {
+  const { head, ...loaded } = (await ask(order)) as WorkerAnswer;
+  const packedKeys: string[] = [];
+  if (!head) return { ...loaded, packedKeys };
+  for (;;) {
+    const part = (await ask('next')) as WorkerPart;
+    if (part === 'end') return { ...loaded, config: head as Config, packedKeys };
+    if ('keys' in part) packedKeys.push(part.keys);
+    else addPart(head, part);
+  }
+}
+
+/** The next message; rejects when the worker fails or ends instead. */
+async function nextMessage(worker: NodeJS.EventEmitter, signal: AbortSignal): Promise<unknown> {
+  const settled = new AbortController();
+  const both = { signal: AbortSignal.any([signal, settled.signal]) };
   try {
     return await Promise.race([
-      once(worker, 'message', { signal }).then(([message]) => message),
-      once(worker, 'exit', { signal }).then(() => {
+      once(worker, 'message', both).then(([message]) => message),
+      once(worker, 'exit', both).then(() => {
         throw new Error('the worker that loads the policy ended early');
       }),
     ]);
   } finally {
-    ended.abort();
+    settled.abort();
   }
 }

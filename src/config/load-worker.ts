@@ -1,41 +1,52 @@
-import { once } from 'node:events';
-import { parentPort, workerData } from 'node:worker_threads';
-import { type Loaded, type LoadOrder, loadPolicy } from './load.ts';
+import { parentPort } from 'node:worker_threads';
+import { findUnchanged, type Loaded, type LoadOrder, loadPolicy } from './load.ts';
 import type { PlainMap } from './plain.ts';
 import { type Part, splitConfig } from './transfer.ts';
 
-/** What the worker is asked: load, unless everything is as it was under a hash. */
-export type WorkerOrder = LoadOrder & { readonly knownHash: string };
+/** What is asked first: load, unless all files are as they were under a hash. */
+export type WorkerOrder = LoadOrder & { readonly known: Pick<Loaded, 'hash' | 'placeholders'> };
 
-/** What the worker answers first; with a head, parts follow, one for each message that asks for more. */
+/** What is answered first; with a head, parts follow, one for each message that asks for more. */
 export type WorkerAnswer = Omit<Loaded, 'config'> & {
   readonly unchanged: boolean;
   readonly head?: PlainMap | undefined;
 };
 export type WorkerPart = Part | 'end';
 
-/** Problems that are handed on; a file of nonsense has one for every line. */
-const PROBLEMS_MAX = 1000;
+type Answer = WorkerAnswer | WorkerPart;
+
+/** Makes the answers to an order, the first at once and each other when it is asked for. */
+function* answerOrder({ known, ...order }: WorkerOrder): Generator<Answer> {
+  const same = findUnchanged(order.path, known);
+  const { config, ...loaded } = same ?? loadPolicy(order);
+  const split = config && splitConfig(config);
+  yield { ...loaded, unchanged: same !== undefined, head: split?.head };
+  yield* split?.parts ?? [];
+  yield 'end';
+}
+
+/** Serves one order that comes as the first message, in a thread or in a process of its own. */
+function serve(
+  onMessage: (answer: (message: unknown) => void) => void,
+  send: (answer: Answer) => void,
+) {
+  let answers: Generator<Answer> | undefined;
+  onMessage((message) => {
+    answers ??= answerOrder(message as WorkerOrder);
+    const { value, done } = answers.next();
+    if (!done) send(value);
+  });
+}
 
 const port = parentPort;
 if (port) {
-  const { knownHash, ...order } = workerData as WorkerOrder;
-  const { config, ...loaded } = loadPolicy(order);
-  const unchanged = loaded.hash === knownHash;
-  const split = config && !unchanged ? splitConfig(config) : undefined;
-  const answer: WorkerAnswer = {
-    ...loaded,
-    problems: loaded.problems.slice(0, PROBLEMS_MAX),
-    warnings: loaded.warnings.slice(0, PROBLEMS_MAX),
-    unchanged,
-    head: split?.head,
-  };
-  port.postMessage(answer);
-  for (const part of split?.parts ?? []) {
-    await once(port, 'message');
-    port.postMessage(part satisfies WorkerPart);
-  }
-  await once(port, 'message');
-  port.postMessage('end' satisfies WorkerPart);
-  port.close();
+  serve(
+    (answer) => port.on('message', answer),
+    (answer) => port.postMessage(answer),
+  );
+} else if (process.send) {
+  serve(
+    (answer) => process.on('message', answer),
+    (answer) => process.send?.(answer),
+  );
 }

@@ -25,20 +25,37 @@ export type Loaded = {
   readonly warnings: readonly Problem[];
   /** All files and directories it was read from, missing ones included. */
   readonly stamps: readonly Stamp[];
+  /** The files that placeholders named, in the order they were read. */
+  readonly placeholders: readonly string[];
   /** SHA-256 in hex over everything that was read. */
   readonly hash: string;
 };
+
+/** Problems that are told one by one: a file of nonsense has one for every line. */
+const TOLD_MAX = 1000;
 
 /** Reads a policy and checks it as a whole: every problem at once, each with its place. */
 export function loadPolicy(order: LoadOrder): Loaded {
   const files = openFileSet(order.path);
   const found = readAll(order, files);
-  const rest = { stamps: files.stamps(), hash: files.hash() };
+  const rest = { stamps: files.stamps(), placeholders: files.placeholders(), hash: files.hash() };
   const problems = sortProblems(found.problems);
   const warnings = sortProblems(found.warnings);
   return problems.length > 0
     ? { problems, warnings, ...rest }
     : { config: found.config, problems, warnings, ...rest };
+}
+
+/** Reads the files of a policy without parsing them; undefined when they are not as they were under a hash. */
+export function findUnchanged(
+  path: string,
+  known: Pick<Loaded, 'hash' | 'placeholders'>,
+): Loaded | undefined {
+  const files = openFileSet(path);
+  files.openSources();
+  for (const file of known.placeholders) files.findFile(file, path);
+  if (files.hash() !== known.hash) return undefined;
+  return { problems: [], warnings: [], stamps: files.stamps(), ...known };
 }
 
 type Found = {
@@ -104,10 +121,12 @@ function check(
     checkSemantics(openReview(united.value, { ...structure, config }, order.nowMs, found));
   }
   const place = (finding: Finding) => locate(finding, located, united.starts);
+  const [told, untold] = [found.problems.slice(0, TOLD_MAX), found.problems.length - TOLD_MAX];
+  if (untold > 0) told.push({ path: [], at: 'value', message: `and ${untold} more problems` });
   return {
     config,
-    problems: [...problems, ...found.problems.map(place)],
-    warnings: found.warnings.map(place),
+    problems: [...problems, ...told.map(place)],
+    warnings: found.warnings.slice(0, TOLD_MAX).map(place),
   };
 }
 
@@ -119,4 +138,3 @@ function repetitions(united: United, located: readonly Located[]): readonly Prob
     return locateIn({ path, at: 'key', message }, file, located);
   });
 }
-

@@ -53,20 +53,25 @@ function findIn(
 /** Follows a path as far as the file holds it. */
 function follow(finding: Finding, file: number, { source, anchors }: Located): Hit {
   const { path, at } = finding;
-  let node: unknown = source.document.contents;
-  let offset = startOf(node) ?? 0;
+  let value: unknown = source.document.contents;
+  let offset = startOf(value) ?? 0;
   for (const [depth, step] of path.entries()) {
-    const resolved = resolveNode(node, anchors);
-    const pair = isMap(resolved) ? findPair(resolved, String(step), anchors) : undefined;
-    const item = isSeq(resolved) && typeof step === 'number' ? resolved.items[step] : undefined;
-    const next = pair ? pair.value : item;
-    if (pair === undefined && item === undefined) return { depth, offset, file };
-    const isLast = depth === path.length - 1;
-    const meant = pair && isLast && at === 'key' ? pair.key : next;
-    offset = startOf(meant) ?? startOf(pair?.key) ?? offset;
-    node = next;
+    const next = findChild(resolveNode(value, anchors), step, anchors);
+    if (!next) return { depth, offset, file };
+    const isKey = at === 'key' && depth === path.length - 1;
+    const meant = isKey ? (next.key ?? next.value) : next.value;
+    offset = startOf(meant) ?? startOf(next.key) ?? offset;
+    value = next.value;
   }
   return { depth: path.length, offset, file };
+}
+
+type Child = { readonly key?: unknown; readonly value: unknown };
+
+function findChild(parent: unknown, step: string | number, anchors: Anchors): Child | undefined {
+  if (isMap(parent)) return findPair(parent, String(step), anchors);
+  if (!isSeq(parent) || typeof step === 'string') return undefined;
+  return parent.items[step] === undefined ? undefined : { value: parent.items[step] };
 }
 
 /** The pair of a key, written in the map or brought in by `<<`; a `<<` may hold itself, so hops are bounded. */

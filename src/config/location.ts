@@ -22,7 +22,9 @@ export function judgeKeyLocation(text: string): string | undefined {
 /** What is wrong with a required `iss` (RFC 7519 section 4.1.1: a text, or a URI when it holds a colon). */
 export function judgeIssuerUrl(text: string): string | undefined {
   if (text === '' || text.length > 512) return 'expected the iss of its tokens';
-  return text.includes(':') && !URL.canParse(text) ? 'expected a URL, as tokens write it' : undefined;
+  return text.includes(':') && !URL.canParse(text)
+    ? 'expected a URL, as tokens write it'
+    : undefined;
 }
 
 /** A TCP address to listen on, or a unix socket; undefined when the text is neither. */

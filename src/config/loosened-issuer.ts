@@ -7,7 +7,8 @@ export function looserIssuer(before: Issuer, after: Issuer): readonly string[] {
   const found: string[] = [];
   if (isWider(before.audiences, after.audiences)) found.push('takes more audiences');
   if (isWider(before.algorithms, after.algorithms)) found.push('takes more algorithms');
-  if (before.issuer !== undefined && before.issuer !== after.issuer) found.push('takes another iss');
+  if (before.issuer !== undefined && before.issuer !== after.issuer)
+    found.push('takes another iss');
   if (before.requireExp && !after.requireExp) found.push('takes tokens without exp');
   if (isRaised(before.maxAgeSeconds, after.maxAgeSeconds)) found.push('takes older tokens');
   if (after.clockToleranceSeconds > before.clockToleranceSeconds) found.push('tolerates more skew');

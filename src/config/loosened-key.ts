@@ -31,7 +31,8 @@ function looserUse(before: ApiKey, after: ApiKey): string[] {
   if (isLater(before.expiresAtMs, after.expiresAtMs)) found.push('ends later');
   if (isWider(before.scopes, after.scopes)) found.push('has more scopes');
   if (isWider(before.roles, after.roles)) found.push('has more roles');
-  if (isWiderAddresses(before.allowedIps, after.allowedIps)) found.push('works from more addresses');
+  if (isWiderAddresses(before.allowedIps, after.allowedIps))
+    found.push('works from more addresses');
   if (isWiderOrigins(before.allowedReferers, after.allowedReferers)) {
     found.push('works from more referers');
   }

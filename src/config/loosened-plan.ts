@@ -2,7 +2,10 @@ import type { Figures } from '../core/limit.ts';
 import { CREDENTIAL_KINDS, type Plan } from '../core/policy.ts';
 
 /** What figures allow that they did not, as in `300/minute instead of 60/minute`. */
-export function looserFigures(before: Figures | undefined, after: Figures | undefined): readonly string[] {
+export function looserFigures(
+  before: Figures | undefined,
+  after: Figures | undefined,
+): readonly string[] {
   const found: string[] = [];
   for (const window of before?.windows ?? []) {
     const now = after?.windows.find((one) => one.slot === window.slot);

@@ -1,6 +1,6 @@
 import type { Access, Cors, MethodScopes, Route } from '../core/policy.ts';
 import { looserFigures, looserPlan } from './loosened-plan.ts';
-import { isWider, isWiderAddresses, isWiderOrigins, isWiderOriginSet } from './loosened-set.ts';
+import { isWider, isWiderAddresses, isWiderOriginSet, isWiderOrigins } from './loosened-set.ts';
 
 /** What a route allows that the route of the same name did not. */
 export function looserRoute(before: Route, after: Route): readonly string[] {
@@ -64,7 +64,8 @@ function looserLists(before: Route, after: Route): readonly string[] {
 function isWiderCors(before: Cors | undefined, after: Cors | undefined): boolean {
   if (!before) return false;
   if (!after) return true;
-  if (before.origins === 'keys' || after.origins === 'keys') return before.origins !== after.origins;
+  if (before.origins === 'keys' || after.origins === 'keys')
+    return before.origins !== after.origins;
   return isWiderOriginSet(before.origins, after.origins);
 }
 
@@ -78,14 +79,19 @@ function looserRights(before: Route, after: Route): readonly string[] {
   for (const rule of before.claims) {
     const path = JSON.stringify(rule.source);
     const now = after.claims.find((one) => JSON.stringify(one.source) === path);
-    const texts = (accepted: readonly unknown[] | undefined) => accepted?.map((one) => JSON.stringify(one));
-    if (isWider(texts(rule.accepted), texts(now?.accepted))) found.push('demands less of the claims');
+    const texts = (accepted: readonly unknown[] | undefined) =>
+      accepted?.map((one) => JSON.stringify(one));
+    if (isWider(texts(rule.accepted), texts(now?.accepted)))
+      found.push('demands less of the claims');
   }
   return found;
 }
 
 /** Scopes that some method needed and needs no more. */
-function droppedScopes(before: MethodScopes | undefined, after: MethodScopes | undefined): readonly string[] {
+function droppedScopes(
+  before: MethodScopes | undefined,
+  after: MethodScopes | undefined,
+): readonly string[] {
   if (!before) return [];
   const methods = [...before.byMethod.keys(), ...(after?.byMethod.keys() ?? []), undefined];
   const demanded = (scopes: MethodScopes | undefined, method: string | undefined) =>

@@ -1,5 +1,11 @@
 import type { AddressSet } from '../core/address.ts';
-import { holdsOrigin, type Origin, originKey, type OriginRule, type OriginSet } from '../core/origin.ts';
+import {
+  holdsOrigin,
+  type Origin,
+  type OriginRule,
+  type OriginSet,
+  originKey,
+} from '../core/origin.ts';
 
 /** A list that narrows who may call; undefined lets everybody. */
 type Narrowing = Iterable<string> | undefined;
@@ -13,7 +19,10 @@ export function isWider(before: Narrowing, after: Narrowing): boolean {
 }
 
 /** The same for addresses: whether one of the blocks is not within a block of before. */
-export function isWiderAddresses(before: AddressSet | undefined, after: AddressSet | undefined): boolean {
+export function isWiderAddresses(
+  before: AddressSet | undefined,
+  after: AddressSet | undefined,
+): boolean {
   if (before === undefined) return false;
   if (after === undefined) return true;
   return after.blocks.some(({ family, prefixLength, networks }) => {
@@ -27,7 +36,10 @@ export function isWiderAddresses(before: AddressSet | undefined, after: AddressS
 }
 
 /** The same for origins, and whether a missing header passes now. */
-export function isWiderOrigins(before: OriginRule | undefined, after: OriginRule | undefined): boolean {
+export function isWiderOrigins(
+  before: OriginRule | undefined,
+  after: OriginRule | undefined,
+): boolean {
   if (before === undefined) return false;
   if (after === undefined) return true;
   if (before.missing === 'deny' && after.missing === 'allow') return true;

@@ -124,15 +124,23 @@ function* paired<T>(
   }
 }
 
-function tell(noun: string, name: string, found: readonly string[]): readonly (string | undefined)[] {
+function tell(
+  noun: string,
+  name: string,
+  found: readonly string[],
+): readonly (string | undefined)[] {
   return found.length === 0 ? [undefined] : found.map((change) => `${noun} ${name}: ${change}`);
 }
 
-function byName<T extends { readonly name: string }>(entries: readonly T[]): ReadonlyMap<string, T> {
+function byName<T extends { readonly name: string }>(
+  entries: readonly T[],
+): ReadonlyMap<string, T> {
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 function writeSet(blocks: Policy['blocks']['addresses'][number]['set']['blocks']): string {
-  const texts = blocks.map(({ prefixLength, networks }) => `${prefixLength}:${[...networks].join()}`);
+  const texts = blocks.map(
+    ({ prefixLength, networks }) => `${prefixLength}:${[...networks].join()}`,
+  );
   return `address\n${texts.join()}`;
 }

@@ -1,4 +1,15 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, type Alias, type Node, type Pair, type YAMLMap } from 'yaml';
+import {
+  type Alias,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml';
 
 /** Which node each alias of a document stands for: the last one before it that has its anchor. */
 export type Anchors = ReadonlyMap<Alias, Node | undefined>;
@@ -8,20 +19,19 @@ export function findAnchors(root: unknown): Anchors {
   const byName = new Map<string, Node>();
   const aliases = new Map<Alias, Node | undefined>();
   const walk = (node: unknown): void => {
-    if (isAlias(node)) {
-      aliases.set(node, byName.get(node.source));
-    } else if (isPair(node)) {
-      walk(node.key);
-      walk(node.value);
-    } else if (isMap(node) || isSeq(node)) {
+    if (isAlias(node)) aliases.set(node, byName.get(node.source));
+    else if (isScalar(node) || isCollection(node)) {
       if (node.anchor !== undefined) byName.set(node.anchor, node);
-      for (const item of node.items) walk(item);
-    } else if (isScalar(node) && node.anchor !== undefined) {
-      byName.set(node.anchor, node);
     }
+    for (const child of childrenOf(node)) walk(child);
   };
   walk(root);
   return aliases;
+}
+
+function childrenOf(node: unknown): readonly unknown[] {
+  if (isPair(node)) return [node.key, node.value];
+  return isCollection(node) ? node.items : [];
 }
 
 /** The node itself, or the one an alias stands for. */
@@ -54,6 +64,7 @@ export function keyText(pair: Pair): string | undefined {
 
 /** Where a node begins, as an offset into its file. */
 export function startOf(node: unknown): number | undefined {
-  const range = isAlias(node) || isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
+  const range =
+    isAlias(node) || isScalar(node) || isMap(node) || isSeq(node) ? node.range : undefined;
   return range?.[0];
 }

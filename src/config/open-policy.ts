@@ -61,31 +61,33 @@ function keepFresh(
 ): OpenPolicy {
   const closing = new AbortController();
   let { policy } = first;
-  let knownHash = first.loaded.hash;
+  let known = knownOf(first.loaded);
   let running = Promise.resolve();
 
   const reloadOnce = async () => {
     if (closing.signal.aborted) return;
-    const order = { path: source.path, env: source.env, nowMs: (source.now ?? Date.now)(), knownHash };
+    const { path, env, now = Date.now } = source;
+    const order = { path, env, nowMs: now(), known };
     const found = await loadAside(order, closing.signal);
     watching.follow(found.stamps);
     if (found.unchanged) return;
-    knownHash = found.hash;
+    known = knownOf(found);
     if (!found.config) {
       source.onProblem?.(found.problems.map(writeProblem));
       return;
     }
     const settings = readSettings(found.config);
-    const next = await compilePolicy({ config: found.config, hash: found.hash });
-    console.error('compiled at', performance.now()|0); const looser = await loosened(policy, next);
+    const next = await compilePolicy({ ...found, config: found.config });
+    const looser = await loosened(policy, next);
     if (closing.signal.aborted) return;
-    console.error('compared at', performance.now()|0);    policy = next;
+    policy = next;
     const restart = restartNeeds(first.settings, settings);
     source.onChange?.({ policy, settings, loosened: looser, warnings: found.warnings, restart });
   };
   const reload = () => {
     running = running.then(reloadOnce).catch((cause) => {
-      if (!closing.signal.aborted) source.onProblem?.([`the policy cannot be reloaded: ${wordOf(cause)}`]);
+      if (!closing.signal.aborted)
+        source.onProblem?.([`the policy cannot be reloaded: ${wordOf(cause)}`]);
     });
     return running;
   };
@@ -102,6 +104,10 @@ function keepFresh(
       await running;
     },
   };
+}
+
+function knownOf({ hash, placeholders }: Loaded): Pick<Loaded, 'hash' | 'placeholders'> {
+  return { hash, placeholders };
 }
 
 function wordOf(cause: unknown): string {

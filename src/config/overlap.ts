@@ -28,7 +28,9 @@ export function reachOf(route: RouteConfig, index: number, ignoreCase: boolean):
 
 /** Whether every request that a route takes by one of its paths and one method goes to an earlier route. */
 export function isShadowed(route: Reach, earlier: readonly Reach[]): boolean {
-  const wider = earlier.filter((one) => coversHost(one.host, route.host) && coversContext(one, route));
+  const wider = earlier.filter(
+    (one) => coversHost(one.host, route.host) && coversContext(one, route),
+  );
   if (wider.length === 0) return false;
   const methods = route.methods ? [...route.methods] : [undefined];
   return route.paths.every((path) =>
@@ -76,7 +78,8 @@ function coversContext(wide: Reach, narrow: Reach): boolean {
 function coversPath(wide: PathPattern, narrow: PathPattern): boolean {
   if (narrow.below && !wide.below) return false;
   const wanted = wide.segments.length;
-  if (wide.below ? narrow.segments.length < wanted : narrow.segments.length !== wanted) return false;
+  if (wide.below ? narrow.segments.length < wanted : narrow.segments.length !== wanted)
+    return false;
   return wide.segments.every((segment, at) => coversSegment(segment, narrow.segments[at]));
 }
 

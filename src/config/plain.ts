@@ -85,23 +85,28 @@ function listOf(node: YAMLSeq, path: Path, walk: Walk): unknown {
 function mapOf(node: YAMLMap, path: Path, walk: Walk): unknown {
   const map: Record<string, unknown> = {};
   const first = new Map<string, Pair>();
+  const merges: Pair[] = [];
   for (const pair of node.items) {
-    if (isMergePair(pair)) continue;
     const key = keyText(pair);
-    if (path.length === 0 && key?.startsWith('x-')) continue;
-    const fault = key === undefined ? 'a key is a text' : keyFault(key, first, walk);
-    if (key === undefined || fault !== undefined) {
-      report(pair.key, [...path, key ?? '?'], fault ?? '', walk);
-      continue;
+    const fault = keyFault(key, first, walk);
+    if (isMergePair(pair)) merges.push(pair);
+    else if (key === undefined || fault !== undefined) {
+      report(pair.key, [...path, key ?? '?'], fault ?? 'a key is a text', walk);
+    } else if (path.length > 0 || !key.startsWith('x-')) {
+      first.set(key, pair);
+      map[key] = plainOf(pair.value, [...path, key], walk);
     }
-    first.set(key, pair);
-    map[key] = plainOf(pair.value, [...path, key], walk);
   }
-  for (const pair of node.items) if (isMergePair(pair)) merge(pair, map, path, walk);
+  for (const pair of merges) merge(pair, map, path, walk);
   return map;
 }
 
-function keyFault(key: string, first: ReadonlyMap<string, Pair>, walk: Walk): string | undefined {
+function keyFault(
+  key: string | undefined,
+  first: ReadonlyMap<string, Pair>,
+  walk: Walk,
+): string | undefined {
+  if (key === undefined) return undefined;
   if (key === '__proto__') return 'this key is not allowed';
   const earlier = first.get(key);
   if (!earlier) return undefined;

@@ -31,7 +31,8 @@ export function prune(whole: PlainMap, cut: Iterable<Path>): Pruned {
 export function valueAt(whole: unknown, path: Path): unknown {
   let value = whole;
   for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step))
+      return undefined;
     value = (value as Record<string | number, unknown>)[step];
   }
   return value;
@@ -58,14 +59,18 @@ function without(
   path: Path,
   kept: Map<string, readonly number[]>,
 ): unknown {
-  const remains = ([step]: readonly [string | number, unknown]) => cuts.below.get(step)?.here !== true;
+  const remains = ([step]: readonly [string | number, unknown]) =>
+    cuts.below.get(step)?.here !== true;
   const inner = ([step, child]: readonly [string | number, unknown]) => {
     const below = cuts.below.get(step);
     return below ? without(child, below, [...path, step], kept) : child;
   };
   if (Array.isArray(value)) {
     const entries = [...value.entries()].filter(remains);
-    kept.set(JSON.stringify(path), entries.map(([index]) => index));
+    kept.set(
+      JSON.stringify(path),
+      entries.map(([index]) => index),
+    );
     return entries.map(inner);
   }
   if (!isPlainMap(value)) return value;

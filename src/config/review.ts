@@ -8,7 +8,9 @@ import type { Structure } from './structure.ts';
 
 /** Names that a policy defines, those of broken entries included; undefined where the whole list is broken. */
 export type Names = {
-  readonly [kind in 'plans' | 'roles' | 'issuers' | 'routes' | 'scopes']: ReadonlySet<string> | undefined;
+  readonly [kind in 'plans' | 'roles' | 'issuers' | 'routes' | 'scopes']:
+    | ReadonlySet<string>
+    | undefined;
 };
 
 /** A policy under review: what the checks read, and where they put what they find. */
@@ -20,8 +22,14 @@ export type Review = {
   readonly routes: readonly RouteConfig[];
   readonly routeNames: readonly string[];
   readonly nowMs: number;
-  readonly wrote: Structure['wrote'];
+  /** The policy as written, broken parts included. */
+  readonly whole: PlainMap;
+  /** Whether a path was written, even where it was cut or misspelt. */
+  readonly wrote: (path: Path) => boolean;
+  readonly wroteSource: Structure['wroteSource'];
   readonly sourcePath: Structure['sourcePath'];
+  /** Reports a problem at a path of the whole policy; `problem` takes a path of `config`. */
+  readonly problemAtSource: (path: Path, message: string) => void;
   readonly problem: (path: Path, message: string, at?: Finding['at']) => void;
   readonly warn: (path: Path, message: string, at?: Finding['at']) => void;
 };
@@ -33,7 +41,7 @@ export function openReview(
   nowMs: number,
   found: { readonly problems: Finding[]; readonly warnings: Finding[] },
 ): Review {
-  const { config, sourcePath, wrote } = structure;
+  const { config, sourcePath, wroteSource } = structure;
   const routes = config.routes.map((route) => withDefaults(route, config.defaults));
   const note =
     (into: Finding[]): Review['problem'] =>
@@ -49,8 +57,11 @@ export function openReview(
     routes,
     routeNames: own,
     nowMs,
-    wrote,
+    whole,
+    wrote: (path) => wroteSource(sourcePath(path)),
+    wroteSource,
     sourcePath,
+    problemAtSource: (path, message) => void found.problems.push({ path, at: 'value', message }),
     problem: note(found.problems),
     warn: note(found.warnings),
   };
@@ -71,7 +82,10 @@ export function writeSource(review: Review, path: Path): string {
 export function checkName(review: Review, kind: keyof Names, name: string, path: Path): void {
   const known = review.names[kind];
   if (!known || known.has(name)) return;
-  review.problem(path, `unknown ${kind.slice(0, -1)} ${JSON.stringify(name)}${suggest(name, known)}`);
+  review.problem(
+    path,
+    `unknown ${kind.slice(0, -1)} ${JSON.stringify(name)}${suggest(name, known)}`,
+  );
 }
 
 function readNames(whole: PlainMap): Names {

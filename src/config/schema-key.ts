@@ -30,7 +30,9 @@ const prefix = strict({
   environment: key(slug.optional(), 'Environment of every key with this prefix.', {
     examples: ['live'],
   }),
-  max_scopes: key(z.array(grant).optional(), 'Ceiling for the scopes of its keys.', { unset: 'none' }),
+  max_scopes: key(z.array(grant).optional(), 'Ceiling for the scopes of its keys.', {
+    unset: 'none',
+  }),
   publishable: key(z.boolean().default(false), 'Whether its keys may live in a browser.'),
   checksum: key(
     z.boolean().default(true),
@@ -72,13 +74,18 @@ const declaredKey = strict({
   environment: key(slug.optional(), 'Its environment; one of those that prefixes have.', {
     unset: "the prefix's",
   }),
-  allowed_ips: key(z.array(addressBlock).optional(), 'Addresses it may be used from.', { unset: 'any' }),
+  allowed_ips: key(z.array(addressBlock).optional(), 'Addresses it may be used from.', {
+    unset: 'any',
+  }),
   allowed_referers: key(origins().optional(), 'Pages it may be used from.', { unset: 'any' }),
   allowed_origins: key(origins().optional(), 'Origins it may be used from.', { unset: 'any' }),
   allowed_routes: key(z.array(z.string()).optional(), 'Routes, by name, it may be used on.', {
     unset: 'any',
   }),
-  hide_credentials: key(z.boolean().default(false), 'Remove the key even where the route keeps it.'),
+  hide_credentials: key(
+    z.boolean().default(false),
+    'Remove the key even where the route keeps it.',
+  ),
   expires_at: key(timestamp.optional(), 'When it ends.', { unset: 'never' }),
   disabled: key(z.boolean().default(false), 'Refuse it for the time being.'),
   metadata: key(z.record(z.string(), z.unknown()).optional(), 'Facts of your own; not judged.'),
@@ -90,14 +97,15 @@ const prefixText = form((text) =>
 
 export const apiKeys = strict({
   read_from: key(
-    z.array(place).min(1).default(['bearer', { header: 'x-api-key' }]),
+    z
+      .array(place)
+      .min(1)
+      .default(['bearer', { header: 'x-api-key' }]),
     'Where a key may stand. Every place is stripped before the request goes upstream.',
     { examples: [['bearer', { query: 'api_key' }]] },
   ),
   prefixes: key(
-    z
-      .record(prefixText, prefix)
-      .prefault({ pst_: {} }),
+    z.record(prefixText, prefix).prefault({ pst_: {} }),
     'Prefixes of keys; the longest that fits wins. "" is any other token of 16 to 255 URL-safe characters.',
     { examples: [{ pr_live_: { environment: 'live' } }] },
   ),

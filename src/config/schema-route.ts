@@ -62,10 +62,7 @@ const cors = strict({
   ),
 });
 
-const methodScopes = z.record(
-  z.union([z.literal('*'), method]),
-  z.array(scope),
-);
+const methodScopes = z.record(z.union([z.literal('*'), method]), z.array(scope));
 
 const settings = {
   host: key(
@@ -107,10 +104,14 @@ const settings = {
     'Claims a token must have: property path to value or values.',
     { examples: [{ email_verified: true, department: ['a', 'b'] }] },
   ),
-  ips: key(z.array(addressBlock).min(1).optional(), 'Client addresses and CIDR blocks, v4 and v6.', {
-    examples: [['192.0.2.0/24', '2001:db8::/48']],
-    unset: 'any',
-  }),
+  ips: key(
+    z.array(addressBlock).min(1).optional(),
+    'Client addresses and CIDR blocks, v4 and v6.',
+    {
+      examples: [['192.0.2.0/24', '2001:db8::/48']],
+      unset: 'any',
+    },
+  ),
   referers: key(
     origins().optional(),
     'Pages a request may come from: app.example.com, *.example.com, https://h:8443, https://*.h.',
@@ -147,10 +148,12 @@ const settings = {
 export const routeDefaults = strict(settings);
 
 export const route = strict({
-  name: key(line.optional(), 'Label in metrics, audit and logs; unique.', { unset: 'from the path' }),
+  name: key(line.optional(), 'Label in metrics, audit and logs; unique.', {
+    unset: 'from the path',
+  }),
   path: key(
     oneOrMore(pathPattern),
-    'Required. One or several patterns: /v1/x exact, * one segment, /** the path and all below, {workspace} the caller\'s own.',
+    "Required. One or several patterns: /v1/x exact, * one segment, /** the path and all below, {workspace} the caller's own.",
     { examples: ['/v1/**'] },
   ),
   ...settings,

@@ -71,8 +71,10 @@ export const headerName = form(judgeHeaderName);
 
 /** The name of a header that holds nothing but a credential. */
 export const credentialHeader = form((text) => {
-  if (text.toLowerCase() === 'authorization') return 'expected another header: write bearer for Authorization';
-  if (text.toLowerCase() === 'cookie') return 'expected another header: issuers read {cookie: NAME}';
+  if (text.toLowerCase() === 'authorization')
+    return 'expected another header: write bearer for Authorization';
+  if (text.toLowerCase() === 'cookie')
+    return 'expected another header: issuers read {cookie: NAME}';
   return judgeHeaderName(text);
 });
 
@@ -125,7 +127,9 @@ export const origin = form((text) => {
 /** A scope without wildcard. */
 export const scope = form((text) => {
   if (isWildcard(text)) return 'expected a scope without wildcard';
-  return isGrant(text) ? undefined : 'expected a scope of printable ASCII without spaces and quotes';
+  return isGrant(text)
+    ? undefined
+    : 'expected a scope of printable ASCII without spaces and quotes';
 });
 
 /** A scope, `*`, `resource:*` or `*:action`. */

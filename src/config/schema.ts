@@ -161,7 +161,10 @@ export const PolicyFile = strict({
     'Where keys and counters live: memory, sqlite:PATH, redis://, rediss://; a list is a Redis Cluster.',
   ),
   limits: key(limits.prefault({}), 'Bounds of the memory store.'),
-  client_ip: key(clientIp.default('peer'), 'Who the client is: peer, {trusted_hops: N} or {xff_from_right: N}.'),
+  client_ip: key(
+    clientIp.default('peer'),
+    'Who the client is: peer, {trusted_hops: N} or {xff_from_right: N}.',
+  ),
   https_only: key(z.boolean().default(false), 'Refuse requests that did not come by https.'),
   case_insensitive_paths: key(z.boolean().default(false), 'Match paths without regard to case.'),
   default_plan: key(z.string().optional(), 'Plan of a caller for whom nothing names one.', {
@@ -180,14 +183,21 @@ export const PolicyFile = strict({
   blocks: key(z.array(block).default([]), 'Callers refused before any rule is asked.', {
     examples: [[{ ip: '192.0.2.7', until: '2030-01-31T00:00:00Z', note: 'abuse' }]],
   }),
-  defaults: key(routeDefaults.prefault({}), 'Settings that every route starts from: those of routes[] but name and path.'),
+  defaults: key(
+    routeDefaults.prefault({}),
+    'Settings that every route starts from: those of routes[] but name and path.',
+  ),
   audit: key(audit.default('all'), 'Decisions that are written to the audit log.'),
   api_keys: key(apiKeys.prefault({}), 'API keys.'),
   issuers: key(z.array(issuer).default([]), 'Whose tokens are taken, in order.'),
-  scopes: key(z.record(scope, z.string()).optional(), 'The catalogue: each scope and what it allows.', {
-    examples: [{ 'agents:read': 'View agents' }],
-    unset: 'none: any scope may be used',
-  }),
+  scopes: key(
+    z.record(scope, z.string()).optional(),
+    'The catalogue: each scope and what it allows.',
+    {
+      examples: [{ 'agents:read': 'View agents' }],
+      unset: 'none: any scope may be used',
+    },
+  ),
   roles: key(z.record(roleName, role).default({}), 'Roles: scopes under one name.', {
     examples: [{ admin: { inherits: 'viewer', scopes: ['agents:write'] } }],
   }),

@@ -72,6 +72,7 @@ function listenOf(text: string): Listen {
 function storeOf(written: Config['store']): Store {
   if (Array.isArray(written)) return { kind: 'redis', urls: written, cluster: true };
   if (written === 'memory') return { kind: 'memory' };
-  if (written.startsWith('sqlite:')) return { kind: 'sqlite', path: written.slice('sqlite:'.length) };
+  if (written.startsWith('sqlite:'))
+    return { kind: 'sqlite', path: written.slice('sqlite:'.length) };
   return { kind: 'redis', urls: [written], cluster: false };
 }

@@ -1,4 +1,4 @@
-import { explainIssue } from './issue.ts';
+import { type Explained, explainIssue } from './issue.ts';
 import type { PlainMap } from './plain.ts';
 import type { Finding, Path } from './problem.ts';
 import { type Pruned, prune, valueAt } from './prune.ts';
@@ -11,54 +11,57 @@ export type Structure = {
   /** What is left when broken parts are cut out; undefined when nothing sensible is. */
   readonly config: Config | undefined;
   readonly sourcePath: Pruned['sourcePath'];
-  /** Whether a path of `config` was written, even where it was cut or misspelt. */
-  readonly wrote: (path: Path) => boolean;
+  /** Whether a path of the whole value was written, even where it was misspelt. */
+  readonly wroteSource: (path: Path) => boolean;
 };
 
 const ROUNDS_MAX = 16;
 
 /** Holds a value against the schema, and goes on with the sound parts, so that no problem hides another. */
 export function readStructure(whole: PlainMap): Structure {
+  const first = hold(whole, []);
+  const meant = new Set(first.explained.flatMap((one) => (one.meant ? [writeKey(one.meant)] : [])));
+  const findings = findingsOf(first.explained, meant, whole);
   const cut = new Map<string, Path>();
-  const meant = new Set<string>();
-  let findings: readonly Finding[] | undefined;
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const pruned = prune(whole, cut.values());
-    const value = round === 0 ? whole : { ...pruned.value, routes: pruned.value['routes'] ?? [] };
-    const parsed = PolicyFile.safeParse(value);
-    if (parsed.success) {
-      const { sourcePath } = pruned;
-      const wrote = (path: Path) => {
-        const source = sourcePath(path);
-        return valueAt(whole, source) !== undefined || meant.has(JSON.stringify(source));
-      };
-      return { findings: findings ?? [], config: parsed.data, sourcePath, wrote };
+  let held = first;
+  for (let round = 0; round < ROUNDS_MAX && !held.config; round += 1) {
+    for (const { cut: path } of held.explained) {
+      const source = held.sourcePath(path);
+      if (source.length > 0) cut.set(writeKey(source), source);
     }
-    const explained = parsed.error.issues.flatMap((issue) => explainIssue(issue, value));
-    for (const one of round === 0 ? explained : []) {
-      if (one.meant) meant.add(JSON.stringify(one.meant));
-    }
-    findings ??= findingsOf(explained, meant, whole);
-    const before = cut.size;
-    for (const { cut: path } of explained) {
-      const source = pruned.sourcePath(path);
-      if (source.length > 0) cut.set(JSON.stringify(source), source);
-    }
-    if (cut.size === before && round > 0) break;
+    held = hold(whole, [...cut.values()]);
   }
-  const sourcePath = (path: Path) => path;
-  return { findings: findings ?? [], config: undefined, sourcePath, wrote: () => true };
+  const { config, sourcePath } = held;
+  const wroteSource = (path: Path) =>
+    valueAt(whole, path) !== undefined || meant.has(writeKey(path));
+  return { findings, config, sourcePath, wroteSource };
+}
+
+type Held = Pick<Structure, 'config' | 'sourcePath'> & { readonly explained: readonly Explained[] };
+
+/** Holds a value without some parts against the schema. Once something is cut, no routes are no fault. */
+function hold(whole: PlainMap, cut: readonly Path[]): Held {
+  const { value, sourcePath } = prune(whole, cut);
+  const judged = cut.length === 0 ? whole : { ...value, routes: value['routes'] ?? [] };
+  const parsed = PolicyFile.safeParse(judged);
+  if (parsed.success) return { config: parsed.data, sourcePath, explained: [] };
+  const explained = parsed.error.issues.flatMap((issue) => explainIssue(issue, judged));
+  return { config: undefined, sourcePath, explained };
+}
+
+function writeKey(path: Path): string {
+  return JSON.stringify(path);
 }
 
 /** The findings, without a word on a key that is missing only because it is misspelt. */
 function findingsOf(
-  explained: ReturnType<typeof explainIssue>,
+  explained: readonly Explained[],
   meant: ReadonlySet<string>,
   whole: PlainMap,
 ): readonly Finding[] {
   return explained.flatMap(({ finding }) => {
     if (!finding) return [];
-    const isMisspelt = meant.has(JSON.stringify(finding.path));
+    const isMisspelt = meant.has(writeKey(finding.path));
     return isMisspelt && valueAt(whole, finding.path) === undefined ? [] : [finding];
   });
 }

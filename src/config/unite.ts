@@ -18,25 +18,36 @@ export type United = {
 /** Unites the maps of files recursively and joins their lists of routes, issuers, blocks and declared keys. */
 export function uniteFiles(files: readonly PlainMap[]): United {
   const repeated: { file: number; path: Path }[] = [];
-  const unite = (one: PlainMap, other: PlainMap, path: Path, file: number): PlainMap => {
-    const united: Record<string, unknown> = { ...one };
-    for (const [key, value] of Object.entries(other)) {
-      const at = [...path, key];
-      const name = at.join('.');
-      const earlier = Object.hasOwn(united, key) ? united[key] : undefined;
-      if (earlier === undefined) united[key] = value;
-      else if (value === undefined) continue;
-      else if (JOINED.has(name) && Array.isArray(earlier) && Array.isArray(value)) {
-        united[key] = earlier.concat(value);
-      } else if (isPlainMap(earlier) && isPlainMap(value) && !NAMED.has(path.join('.'))) {
-        united[key] = unite(earlier, value, at, file);
-      } else repeated.push({ file, path: at });
-    }
-    return united;
-  };
   let value: PlainMap = {};
-  for (const [index, file] of files.entries()) value = unite(value, file, [], index);
+  for (const [file, map] of files.entries()) {
+    value = uniteMaps(value, map, [], (path) => repeated.push({ file, path }));
+  }
   return { value, starts: startsOf(files), repeated };
+}
+
+function uniteMaps(
+  one: PlainMap,
+  other: PlainMap,
+  path: Path,
+  onRepeated: (path: Path) => void,
+): PlainMap {
+  const united: Record<string, unknown> = { ...one };
+  const areNames = NAMED.has(path.join('.'));
+  for (const [key, value] of Object.entries(other)) {
+    const at = [...path, key];
+    const earlier = Object.hasOwn(united, key) ? united[key] : undefined;
+    if (earlier === undefined) united[key] = value;
+    else if (isPlainMap(earlier) && isPlainMap(value) && !areNames) {
+      united[key] = uniteMaps(earlier, value, at, onRepeated);
+    } else if (isJoined(at) && Array.isArray(earlier) && Array.isArray(value)) {
+      united[key] = earlier.concat(value);
+    } else onRepeated(at);
+  }
+  return united;
+}
+
+function isJoined(path: Path): boolean {
+  return JOINED.has(path.join('.'));
 }
 
 /** Where each file's part of each joined list begins. */
@@ -55,7 +66,9 @@ function startsOf(files: readonly PlainMap[]): United['starts'] {
 }
 
 /** The list that a path leads into and the index in it, where files join that list. */
-export function findJoined(path: Path): { readonly list: string; readonly depth: number } | undefined {
+export function findJoined(
+  path: Path,
+): { readonly list: string; readonly depth: number } | undefined {
   for (let depth = 1; depth < Math.min(path.length, 3); depth += 1) {
     const list = path.slice(0, depth).join('.');
     if (JOINED.has(list) && typeof path[depth] === 'number') return { list, depth };

@@ -9,7 +9,10 @@ export function warnOfRoutes(review: Review): void {
     const reach = reachOf(route, index, review.config.case_insensitive_paths);
     const near = nearby(reach, earlier);
     if (reach.paths.length > 0 && isShadowed(reach, near)) {
-      review.warn(['routes', index], 'this route can never match: earlier routes take all of its requests');
+      review.warn(
+        ['routes', index],
+        'this route can never match: earlier routes take all of its requests',
+      );
     } else warnOfLaxer(review, reach, near);
     for (const first of new Set(firstSegments(reach))) {
       const bucket = earlier.get(first) ?? [];
@@ -20,7 +23,10 @@ export function warnOfRoutes(review: Review): void {
 }
 
 /** Earlier routes that a route's paths can meet, in the order of the policy. */
-function nearby(reach: Reach, earlier: ReadonlyMap<string | undefined, readonly Reach[]>): readonly Reach[] {
+function nearby(
+  reach: Reach,
+  earlier: ReadonlyMap<string | undefined, readonly Reach[]>,
+): readonly Reach[] {
   const firsts = new Set(firstSegments(reach));
   const buckets = firsts.has(undefined) ? earlier.keys() : new Set([...firsts, undefined]);
   const found = new Set([...buckets].flatMap((first) => earlier.get(first) ?? []));
@@ -37,7 +43,7 @@ function warnOfLaxer(review: Review, later: Reach, near: readonly Reach[]): void
   });
   if (!strict) return;
   const name = JSON.stringify(review.routeNames[strict.index]);
-  const methods = [...(strict.methods ?? [])].join(', ');
+  const methods = review.routes[strict.index]?.methods?.join(', ');
   const place = writeSource(review, ['routes', strict.index]);
   review.warn(
     ['routes', later.index],

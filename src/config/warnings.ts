@@ -41,7 +41,8 @@ function warnOfPlans(review: Review): void {
 function warnOfHostBits(review: Review): void {
   const { config } = review;
   const check = (blocks: readonly string[] | undefined, path: Path) => {
-    for (const [place, block] of (blocks ?? []).entries()) warnOfBlock(review, block, [...path, place]);
+    for (const [place, block] of (blocks ?? []).entries())
+      warnOfBlock(review, block, [...path, place]);
   };
   for (const [index, route] of review.routes.entries()) {
     check(route.ips, settingPath(review, index, 'ips'));
@@ -59,5 +60,8 @@ function warnOfHostBits(review: Review): void {
 
 function warnOfBlock(review: Review, block: string, path: Path): void {
   if (!hasHostBits(block)) return;
-  review.warn(path, `${JSON.stringify(block)} has bits set beyond its prefix: it means the whole block`);
+  review.warn(
+    path,
+    `${JSON.stringify(block)} has bits set beyond its prefix: it means the whole block`,
+  );
 }

@@ -20,7 +20,7 @@ const SETTLE_MS = 100;
 export function openWatch(onChange: () => void, pollMs: number): Watch {
   let followed: readonly Stamp[] = [];
   let watchers: ReadonlyMap<string, FSWatcher> = new Map();
-  let looking: Promise<void> | undefined;
+  let isLooking = false;
   let isClosed = false;
 
   const look = async () => {
@@ -35,8 +35,10 @@ export function openWatch(onChange: () => void, pollMs: number): Watch {
     }
   };
   const lookOnce = () => {
-    looking ??= look().finally(() => {
-      looking = undefined;
+    if (isLooking) return;
+    isLooking = true;
+    void look().finally(() => {
+      isLooking = false;
     });
   };
   const timer = setInterval(lookOnce, pollMs).unref();
