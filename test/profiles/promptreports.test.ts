@@ -131,9 +131,9 @@ describeEnvoy('promptreports', () => {
 
     test('a key that came over plain http is reported as exposed, without the key', async () => {
       await using alone = await startAlone();
-      const ask = (bearer: string, scheme: string) => {
+      const ask = (bearer: string, scheme: string, forwarded = scheme) => {
         const headers: readonly HeaderLine[] = [
-          ['x-forwarded-proto', scheme],
+          ['x-forwarded-proto', forwarded],
           ['x-request-id', `${scheme}-${bearer.length}`],
           ['authorization', `Bearer ${bearer}`],
         ];
@@ -142,6 +142,15 @@ describeEnvoy('promptreports', () => {
       expect(await ask(await access('org_x'), 'http')).toMatchObject({ reason: 'https_required' });
       expect(await ask(`${LIVE.slice(0, -1)}T`, 'http')).toMatchObject({ status: 403 });
       expect(await ask(LIVE, 'https')).toMatchObject({ allowed: true });
+      expect(await ask(LIVE, 'https', 'http, https')).toMatchObject({ allowed: true });
+      const token = await access('org_x');
+      for (const [scheme, forwarded] of [
+        ['http', 'https'],
+        ['https', 'http'],
+        ['https', 'https,http'],
+      ] as const) {
+        expect(await ask(token, scheme, forwarded)).toMatchObject({ reason: 'https_required' });
+      }
       expect(await ask(LIVE, 'http')).toMatchObject({ status: 403, reason: 'https_required' });
       const events = () => alone.lines().filter((line) => 'event' in line);
       await expect.poll(events).toHaveLength(1);
@@ -182,7 +191,7 @@ describeEnvoy('promptreports', () => {
         'x-auth-username': 'ada',
         'x-auth-subject': 'ada',
         'x-auth-workspace': 'org_biz',
-        'x-auth-scopes': 'reports:read',
+        'x-auth-scopes': 'reports:read x:y',
         'x-auth-plan': 'business',
         'x-auth-issuer': 'promptreports',
       });
