@@ -18,6 +18,9 @@ export type AuditContext = {
 };
 
 const PATH_CHARS_MAX = 2048;
+/** A name in DNS has at most 253, and a port may follow. */
+const HOST_CHARS_MAX = 260;
+const METHOD_CHARS_MAX = 32;
 const SECRET_CHARS_MIN = 16;
 const CUT = '…';
 
@@ -70,9 +73,9 @@ export function auditLine(
     const { text } = request.address;
     line['address'] = mask.address ? context.mask(text) : text;
   }
-  line['http_method'] = request.method;
+  line['http_method'] = cut(request.method, METHOD_CHARS_MAX);
   line['path'] = shownPath(policy, request.target.path);
-  line['host'] = request.host;
+  line['host'] = cut(request.host, HOST_CHARS_MAX);
   line['request_id'] = request.id;
   line['took_us'] = Math.round(context.tookMs * 1000);
   return line;
@@ -80,14 +83,18 @@ export function auditLine(
 
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */
 export function shownPath(policy: Policy, path: string): string {
-  const cut = path.length > PATH_CHARS_MAX ? `${path.slice(0, PATH_CHARS_MAX)}${CUT}` : path;
-  const hidden = hideSecrets(policy, cut);
-  if (!cut.includes('%')) return hidden;
-  const plain = cut.replace(/%[0-7][0-9a-f]/gi, (code) =>
+  const short = cut(path, PATH_CHARS_MAX);
+  const hidden = hideSecrets(policy, short);
+  if (!short.includes('%')) return hidden;
+  const plain = short.replace(/%[0-7][0-9a-f]/gi, (code) =>
     String.fromCharCode(Number.parseInt(code.slice(1), 16)),
   );
   const hiddenPlain = hideSecrets(policy, plain);
   return hiddenPlain === plain ? hidden : hiddenPlain;
+}
+
+function cut(text: string, charsMax: number): string {
+  return text.length > charsMax ? `${text.slice(0, charsMax)}${CUT}` : text;
 }
 
 function hideSecrets(policy: Policy, text: string): string {

@@ -2,7 +2,7 @@ import type { Address } from './address.ts';
 import type { RequestFault } from './decision.ts';
 import type { Target } from './target.ts';
 
-/** Header name (lower case, as sent by Envoy) to its values, one per line of the request. */
+/** Header name (lower case, as sent by Envoy) to its values, one per line of the request; a character is a byte. */
 export type Headers = ReadonlyMap<string, readonly string[]>;
 
 /** One HTTP request as the core sees it; `fault` says why it cannot be judged at all. */

@@ -127,9 +127,14 @@ function isScalar(value: unknown): value is string | number | boolean {
  * Non-ASCII characters, `%` and spaces at the ends are percent-encoded, so that no two texts become one.
  */
 export function headerValue(text: string): string | undefined {
-  if (PLAIN_VALUE.test(text)) return text.length > VALUE_CHARS_MAX ? undefined : text;
+  if (text.length > VALUE_CHARS_MAX) return undefined;
+  if (PLAIN_VALUE.test(text)) return text;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control bytes are what is looked for
   if (text === '' || /[\x00-\x1f\x7f-\x9f]/.test(text) || !text.isWellFormed()) return undefined;
-  const encoded = text.replace(/%|^ +| +$|[^\x20-\x7e]+/g, encodeURIComponent);
+  const escaped = text.replace(/%|[^\x20-\x7e]+/g, encodeURIComponent);
+  const inner = escaped.trimStart();
+  const before = escaped.length - inner.length;
+  const after = inner.length - inner.trimEnd().length;
+  const encoded = `${'%20'.repeat(before)}${inner.trimEnd()}${'%20'.repeat(after)}`;
   return encoded.length > VALUE_CHARS_MAX ? undefined : encoded;
 }

@@ -10,7 +10,7 @@ export type CheckQuestion = {
   readonly path: string;
   readonly host: string;
   readonly scheme: string;
-  /** From `header_map`, its bytes as characters of the same number, or from `headers`. */
+  /** From `header_map` or `headers`; bytes as characters of the same number. */
   readonly headers: Headers;
   readonly sourceAddress: string | undefined;
   readonly destinationAddress: string | undefined;
@@ -145,7 +145,12 @@ const readHeaderMap: Field = (input, field) => {
 
 function readHeaderEntry(input: Input): void {
   const [name, value] = readEntry(input);
-  addHeader(input.into, name, value);
+  addHeader(input.into, name, NOT_ASCII.test(value) ? latin1(value) : value);
+}
+
+/** The bytes of a text as characters of the same number, as `header_map` brings them. */
+function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }
 
 function readContext(input: Input): true {
@@ -175,6 +180,8 @@ function addHeader({ headers }: Filling, sent: string, value: string): void {
   else headers.set(name, [value]);
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+const NOT_ASCII = /[^\x00-\x7f]/;
 const REPLACEMENT = '\uFFFD';
 
 function readText(input: Input): string {

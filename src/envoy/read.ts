@@ -9,7 +9,7 @@ import type { CheckQuestion } from './decode.ts';
 /** Requests above this are refused unread: the gate needs no bodies, and Envoy sends none by default. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const HOST = /^(?:[\w.-]*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+const HOST = /^(?:[\w.-]*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 const REQUEST_ID = /^[\w.-]{1,128}$/;
 const SECOND_REFERER = /,\s*(?:https?:|null\s*(?:,|$))/i;
 
@@ -62,7 +62,7 @@ function faultOf(
     !asked.isHttp ||
     !asked.isText ||
     !TOKEN.test(asked.method) ||
-    !HOST.test(host) ||
+    !HOST.test(asked.host) ||
     hasSecondHost(headers, host) ||
     hasSecondValue(headers.get('origin'), /,/) ||
     hasSecondValue(headers.get('referer'), SECOND_REFERER) ||

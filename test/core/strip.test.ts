@@ -80,6 +80,8 @@ describe('credentials are removed', () => {
     ['a=b; session=x; session=y', 'a=b', false],
     ['a=b', undefined, false],
     ['sessions=x; SESSION=y', undefined, false],
+    ['session=x; name=caf\u00c3\u00a9', 'name=café', false],
+    ['session=x; name=\u00ff', undefined, true],
   ])('from the cookies: %s', async (cookie, expected, isGone) => {
     const { set, remove } = await upstreamOf(spec, { path: '/p', headers: { cookie } });
     expect(set['cookie']).toBe(expected);
