@@ -2,6 +2,7 @@ import type { KeyHash } from '../core/api-key.ts';
 import type { CounterState } from '../core/limit.ts';
 import type { FindKey, FindWorkspace, FoundKey, SettleLimits, TakeLimits } from '../core/ports.ts';
 import { settle, take } from '../core/take.ts';
+import { createRecentMap } from './recent-map.ts';
 
 /** Keys and counters in this process: nothing to install, and nothing outlives a restart. */
 export type MemoryStore = {
@@ -14,20 +15,10 @@ export type MemoryStore = {
   readonly counts: () => { readonly subjects: number; readonly forgotten: number };
 };
 
-/** Opens a store of at most `maxSubjects` counters; the longest unused is forgotten first. */
+/** Opens a store of at most `maxSubjects` counters; the longest unused are forgotten first. */
 export function openMemoryStore(options: { readonly maxSubjects: number }): MemoryStore {
   const keys = new Map<KeyHash, FoundKey>();
-  const counters = new Map<string, CounterState>();
-  let forgotten = 0;
-  const put = (counter: string, state: CounterState) => {
-    counters.delete(counter);
-    counters.set(counter, state);
-    if (counters.size <= options.maxSubjects) return;
-    const [oldest] = counters.keys();
-    if (oldest === undefined) return;
-    counters.delete(oldest);
-    forgotten += 1;
-  };
+  const counters = createRecentMap<CounterState>(options.maxSubjects);
   return {
     findKey: (hash) => keys.get(hash),
     findWorkspace: () => undefined,
@@ -37,16 +28,20 @@ export function openMemoryStore(options: { readonly maxSubjects: number }): Memo
       const { taken, next } = take(states, groups, nowMs);
       for (const [index, group] of groups.entries()) {
         const state = next[index];
-        if (state) put(group.counter, state);
+        if (state) counters.put(group.counter, state);
       }
       return taken;
     },
     settleLimits({ groups, takenAtMs }, cost) {
       for (const group of groups) {
         const state = counters.get(group.counter);
-        if (state) put(group.counter, settle(state, { from: group.cost, to: cost, takenAtMs }));
+        if (state)
+          counters.put(group.counter, settle(state, { from: group.cost, to: cost, takenAtMs }));
       }
     },
-    counts: () => ({ subjects: counters.size, forgotten }),
+    counts: () => {
+      const { held, forgotten } = counters.counts();
+      return { subjects: held, forgotten };
+    },
   };
 }
