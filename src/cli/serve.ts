@@ -23,16 +23,19 @@ export async function serveCommand(args: readonly string[], console: Console): P
     );
     return 1;
   }
+  // Before anything is open: an early SIGHUP would end the process.
+  let onReload = () => {};
+  const reload = () => onReload();
+  process.on('SIGHUP', reload);
   const opened = await openApp({ path: values.config, logLevel: values['log-level'] });
   if ('problems' in opened) {
     for (const problem of opened.problems) console.err(problem);
     return 2;
   }
-  const onReload = () => void opened.reload();
-  process.on('SIGHUP', onReload);
+  onReload = () => void opened.reload();
   await untilSignal();
   await opened.close();
-  process.off('SIGHUP', onReload);
+  process.off('SIGHUP', reload);
   return 0;
 }
 

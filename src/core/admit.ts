@@ -18,16 +18,16 @@ export function admit(match: Match, request: Request): Deny | undefined {
   );
 }
 
-/** The first step of all: an address that the policy blocks. */
+/** The first step of all: an address that the policy blocks. Where none is known, every block may mean it. */
 export function judgeBlockedAddress(
   policy: Policy,
   request: Request,
   nowMs: number,
 ): Deny | undefined {
   const { address } = request;
-  if (!address || policy.blocks.addresses.length === 0) return undefined;
   const isBlocked = policy.blocks.addresses.some(
-    ({ set, untilMs }) => (untilMs === undefined || nowMs < untilMs) && holdsAddress(set, address),
+    ({ set, untilMs }) =>
+      (untilMs === undefined || nowMs < untilMs) && (!address || holdsAddress(set, address)),
   );
   return isBlocked ? deny('admit', 'blocked') : undefined;
 }

@@ -75,7 +75,7 @@ async function identifyBoth(inquiry: Inquiry, one: Credential, other: Credential
   };
 }
 
-/** What both may do; a side that names no scopes and no roles leaves the question to the other. */
+/** What both may do; a side that does not speak of scopes or roles leaves the question to the other. */
 function commonScopes(policy: Policy, key: Principal, token: Principal): readonly string[] {
   if (!token.isScoped) return key.scopes;
   if (!key.isScoped) return token.scopes;

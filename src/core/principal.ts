@@ -11,7 +11,7 @@ export type Principal = {
   readonly client?: string | undefined;
   /** Effective scopes: grants, which may be wildcards. */
   readonly scopes: readonly string[];
-  /** Whether the credential itself names scopes or roles, before any ceiling cut them. */
+  /** Whether the credential itself speaks of scopes or roles, before any ceiling cut them. */
   readonly isScoped: boolean;
   /** Roles that the effective scopes cover. */
   readonly roles: readonly string[];

@@ -90,7 +90,7 @@ export function tokenPrincipal(
     workspace: readText(claims, issuer.claims.workspace),
     client: readFirst(claims, issuer.claims.client),
     scopes,
-    isScoped: granted.length > 0 || claimed.length > 0,
+    isScoped: holdsClaim(claims, issuer.claims.scopes) || holdsClaim(claims, issuer.claims.roles),
     roles: cutRoles(own, scopes, roles, catalogue),
     plan: readText(claims, issuer.claims.plan),
     environment,
@@ -98,6 +98,10 @@ export function tokenPrincipal(
     issuer,
     claims,
   };
+}
+
+function holdsClaim(claims: Claims, source: ClaimSource | undefined): boolean {
+  return source !== undefined && readClaim(claims, source) !== undefined;
 }
 
 /** A non-empty string without control bytes, or undefined. */

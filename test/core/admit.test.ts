@@ -147,7 +147,7 @@ describe('blocks', () => {
     [{ path: '/p', address: '192.0.3.1' }, 'allow'],
     [{ path: '/p', address: '198.51.100.1' }, 'allow'],
     [{ path: '/p', address: '198.51.100.2' }, 'blocked'],
-    [{ path: '/p', address: undefined }, 'allow'],
+    [{ path: '/p', address: undefined }, 'blocked'],
   ])('%j: %s', async (asked, expected) => {
     expect(await outcomeOf(judged, asked)).toBe(expected);
   });

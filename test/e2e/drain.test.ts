@@ -102,9 +102,18 @@ test('SIGTERM: it tells, answers what is on its way, writes every decision down,
 test('SIGINT does the same', async () => {
   const postern = await start();
   process.kill(postern.pid, 'SIGINT');
-  await expect.poll(() => postern.stderr(), { timeout: 5000 }).toContain('"stopped"');
+  await expect.poll(() => isAlive(postern.pid), { timeout: 5000 }).toBe(false);
+  expect(postern.stderr()).toContain('"stopped"');
   expect(await postern.stop()).toBe(0);
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 describeEnvoy('behind Envoy', { timeout: 60_000 }, () => {
   let envoy: RunningEnvoy;

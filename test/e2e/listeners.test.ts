@@ -155,7 +155,7 @@ describe('TLS', () => {
     ['failure 7', ['DNS:other']],
     ['failure 7', ['DNS:envoy.evil.example']],
     ['failure 7', ['email:envoy@example.com']],
-    ['failure 7', ['RID:1.2.3.4']],
+    ['failure 7', ['IP:127.0.0.1']],
     ['failure 7', ['URI:spiffe://cluster/ns/b, DNS:envoy']],
     ['failure 7', ['URI:spiffe://cluster/ns/b, DNS:envoy, URI:urn:c']],
     ['failure 7', ['URI:urn:"b", DNS:envoy, "c"']],
