@@ -15,27 +15,54 @@ export type RecentMap<V> = {
 const SHARDS = 64;
 const SHARDED_FROM = 64 * 256;
 const FORGOTTEN_AT_ONCE = 1 / 64;
+/** An entry moves to the end only after this part of its shard was put since: each move costs garbage. */
+const MOVED_AFTER = 1 / 8;
 
 /** Makes a map of at most `max` entries; a small one forgets exactly, a large one within one part in 64. */
 export function createRecentMap<V>(max: number): RecentMap<V> {
   const count = max < SHARDED_FROM ? 1 : SHARDS;
-  const shards = Array.from({ length: count }, () => new Map<string, V>());
+  const shards = Array.from({ length: count }, () => createShard<V>());
   const shardMax = Math.floor(max / count);
   const batch = Math.max(1, Math.floor(shardMax * FORGOTTEN_AT_ONCE));
+  const slack = count === 1 ? 0 : Math.floor(shardMax * MOVED_AFTER);
   // Unknown outside, so that nobody can choose names that push others out of their shard.
   const seed = randomInt(2 ** 31);
   let forgotten = 0;
-  const shardOf = (key: string) => shards[hashOf(key, seed) % count] ?? new Map<string, V>();
+  const shardOf = (key: string) => shards[hashOf(key, seed) % count] ?? createShard<V>();
   return {
-    get: (key) => shardOf(key).get(key),
+    get: (key) => shardOf(key).entries.get(key)?.value,
     put(key, value) {
       const shard = shardOf(key);
-      shard.delete(key);
-      shard.set(key, value);
-      if (shard.size > shardMax) forgotten += forget(shard, batch);
+      putEntry(shard, { key, value, slack });
+      if (shard.entries.size > shardMax) forgotten += forget(shard.entries, batch);
     },
-    counts: () => ({ held: shards.reduce((sum, { size }) => sum + size, 0), forgotten }),
+    counts: () => ({ held: shards.reduce((sum, { entries }) => sum + entries.size, 0), forgotten }),
   };
+}
+
+type Entry<V> = { readonly key: string; value: V; putAt: number };
+type Shard<V> = { readonly entries: Map<string, Entry<V>>; puts: number };
+
+function createShard<V>(): Shard<V> {
+  return { entries: new Map(), puts: 0 };
+}
+
+/** Puts an entry last; one that was put a short while ago keeps its place, and always its key. */
+function putEntry<V>(
+  shard: Shard<V>,
+  { key, value, slack }: { readonly key: string; readonly value: V; readonly slack: number },
+): void {
+  shard.puts += 1;
+  const held = shard.entries.get(key);
+  if (!held) {
+    shard.entries.set(key, { key, value, putAt: shard.puts });
+    return;
+  }
+  held.value = value;
+  if (shard.puts - held.putAt <= slack) return;
+  held.putAt = shard.puts;
+  shard.entries.delete(key);
+  shard.entries.set(held.key, held);
 }
 
 /** Forgets the first entries, which were put before all others; the answer is how many. */
