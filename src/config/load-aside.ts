@@ -50,10 +50,14 @@ async function loadInThread(order: WorkerOrder, signal: AbortSignal): Promise<Re
   }
 }
 
+/** A priority holds for one thread: the collector's own threads would take the core that checks need. */
+const ONE_THREAD = ['--v8-pool-size=0', '--single-threaded-gc'];
+
 async function loadInProcess(order: WorkerOrder, signal: AbortSignal): Promise<Reloaded> {
-  const child = fork(WORKER, { serialization: 'advanced', env: {} }).on('error', ignoreError);
+  const options = { serialization: 'advanced', env: {}, execArgv: ONE_THREAD } as const;
+  const child = fork(WORKER, options).on('error', ignoreError);
   try {
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     return await converse(order, async (message) => {
       child.send(message);
       return nextMessage(child, signal);
