@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 import { runCommand } from './cli/commands.ts';
 
+// A reader that stops reading, as `head` does, is no failure of ours.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
 const console = {
   out: (line: string) => process.stdout.write(`${line}\n`),
   err: (line: string) => process.stderr.write(`${line}\n`),

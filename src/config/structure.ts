@@ -1,5 +1,5 @@
 import { type Explained, explainIssue } from './issue.ts';
-import type { PlainMap } from './plain.ts';
+import { isPlainMap, type PlainMap } from './plain.ts';
 import type { Finding, Path } from './problem.ts';
 import { type Pruned, prune, valueAt } from './prune.ts';
 import { type Config, PolicyFile } from './schema.ts';
@@ -23,18 +23,42 @@ export function readStructure(whole: PlainMap): Structure {
   const meant = new Set(first.explained.flatMap((one) => (one.meant ? [writeKey(one.meant)] : [])));
   const findings = findingsOf(first.explained, meant, whole);
   const cut = new Map<string, Path>();
-  let held = first;
+  const mended = mend(whole, first.explained);
+  let held = hold(mended, []);
   for (let round = 0; round < ROUNDS_MAX && !held.config; round += 1) {
     for (const { cut: path } of held.explained) {
       const source = held.sourcePath(path);
       if (source.length > 0) cut.set(writeKey(source), source);
     }
-    held = hold(whole, [...cut.values()]);
+    held = hold(mended, [...cut.values()]);
   }
   const { config, sourcePath } = held;
   const wroteSource = (path: Path) =>
     valueAt(whole, path) !== undefined || meant.has(writeKey(path));
   return { findings, config, sourcePath, wroteSource };
+}
+
+/** A copy in which misspelt keys are right, so that what they say is looked at too. */
+function mend(whole: PlainMap, explained: readonly Explained[]): PlainMap {
+  const copy = copyOf(whole);
+  for (const { finding, meant } of explained) {
+    const wrong = finding?.path.at(-1);
+    const right = meant?.at(-1);
+    const around = valueAt(copy, meant?.slice(0, -1) ?? []);
+    if (wrong === undefined || right === undefined || !isPlainMap(around)) continue;
+    if (Object.hasOwn(around, right) || !Object.hasOwn(around, wrong)) continue;
+    const { [wrong]: value, ...others } = around;
+    for (const key of Object.keys(around)) delete (around as Record<string, unknown>)[key];
+    Object.assign(around, others, { [right]: value });
+  }
+  return copy;
+}
+
+function copyOf<T>(value: T): T;
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (!isPlainMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copyOf(inner)]));
 }
 
 type Held = Pick<Structure, 'config' | 'sourcePath'> & { readonly explained: readonly Explained[] };

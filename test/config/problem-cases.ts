@@ -21,6 +21,17 @@ routes:
     ],
   ],
   [
+    'a misspelt key does not hide what else is wrong beside it',
+    `plans: { free: { per_minute: 60 } }
+routes:
+  - { name: a, paht: /a, access: [api_key], plan: fre }
+`,
+    [
+      'policy.yaml:3:16 routes[0].paht: unknown key; did you mean "path"?',
+      'policy.yaml:3:51 routes[0].plan: unknown plan "fre"; did you mean "free"?',
+    ],
+  ],
+  [
     'a broken plan still counts as defined',
     `plans: { free: { per_minut: 60 } }
 default_plan: free
