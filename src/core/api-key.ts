@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { AddressSet } from './address.ts';
+import { BASE62_DIGITS } from './base62.ts';
 import { type Deny, deny } from './decision.ts';
 import type { Figures } from './limit.ts';
 import type { OriginRule, RefererRule } from './origin.ts';
@@ -51,7 +52,6 @@ export type ParsedKey =
   | { readonly kind: 'bad' }
   | { readonly kind: 'none' };
 
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const SECRET_CHARS = 32;
 const CHECKSUM_CHARS = 6;
 const SHOWN_CHARS = 2;
@@ -76,7 +76,7 @@ export function parseKeyHash(text: string): KeyHash | undefined {
 export function mintKey(prefix: string, bytes: Uint8Array): string {
   let secret = '';
   for (const byte of bytes) {
-    if (byte < FAIR_BYTES && secret.length < SECRET_CHARS) secret += ALPHABET[byte % 62];
+    if (byte < FAIR_BYTES && secret.length < SECRET_CHARS) secret += BASE62_DIGITS[byte % 62];
   }
   if (secret.length < SECRET_CHARS) throw new Error('too few random bytes to mint a key');
   return prefix + secret + checksumOf(prefix + secret);
@@ -138,7 +138,7 @@ export function checksumOf(text: string): string {
   let rest = (crc ^ 0xffffffff) >>> 0;
   let digits = '';
   for (let at = 0; at < CHECKSUM_CHARS; at += 1) {
-    digits = ALPHABET[rest % 62] + digits;
+    digits = BASE62_DIGITS[rest % 62] + digits;
     rest = Math.floor(rest / 62);
   }
   return digits;

@@ -5,9 +5,6 @@ import type { Request } from './request.ts';
 /** What Envoy's dynamic metadata and the audit line both say of a decision; absent facts are left out. */
 export type DecisionFacts = { readonly [name: string]: string };
 
-/** One line of the audit: the facts of the decision and of the request. */
-export type AuditLine = DecisionFacts | { readonly took_us: number };
-
 /** Circumstances of a decision that the core does not know. */
 export type AuditContext = {
   readonly id: string;

@@ -1,4 +1,5 @@
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+import { BASE62_DIGITS } from './base62.ts';
+
 const EPOCH_SECONDS = 1_400_000_000;
 const CHARS = 27;
 const PAYLOAD_BYTES = 16;
@@ -10,7 +11,7 @@ export function mintKsuid(bytes: Uint8Array, nowMs: number): string {
   for (const byte of bytes.subarray(0, PAYLOAD_BYTES)) rest = (rest << 8n) | BigInt(byte);
   let text = '';
   while (text.length < CHARS) {
-    text = ALPHABET[Number(rest % 62n)] + text;
+    text = BASE62_DIGITS[Number(rest % 62n)] + text;
     rest /= 62n;
   }
   return text;

@@ -72,13 +72,6 @@ export function settle(
   return { windows, bucket: { ...bucket, level: Math.max(0, bucket.level - bucket.lengthMs) } };
 }
 
-/** Whether nothing in a counter counts any more, so that forgetting it changes no answer. */
-export function isSpent(state: CounterState, nowMs: number): boolean {
-  const { bucket } = state;
-  if (bucket && bucket.level > 0) return false;
-  return state.windows.every((window) => windowAt(window.slot, nowMs).startMs > window.startMs);
-}
-
 function read(state: CounterState | undefined, group: LimitGroup, nowMs: number): Reading {
   const windows = group.figures.windows.map((window): Standing => {
     const held = state?.windows.find((one) => one.slot === window.slot);
