@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Document } from 'yaml';
-import { EXT_AUTHZ, HTTP_CONNECTION_MANAGER } from '../../scripts/lib/bootstrap.ts';
+import { HTTP_CONNECTION_MANAGER } from '../../scripts/lib/bootstrap.ts';
 import type { RunningEnvoy } from '../../scripts/lib/run-envoy.ts';
 import { DENIALS, type Reason } from '../../src/core/decision.ts';
 import { startEnvoy } from '../envoy-harness/envoy.ts';
@@ -133,7 +133,7 @@ export async function startStage(profile: Profile, answer: UpstreamAnswer = {}):
     upstreamPort: upstream.port,
     trustedHops: 1,
   };
-  const envoy = await startEnvoy({ ...places, overrides: waitForTries });
+  const envoy = await startEnvoy(places);
   const roughEnvoy = await startEnvoy({ ...places, edge: false, overrides: removePages });
   const envoys = [envoy, roughEnvoy];
   const answers: string[] = [];
@@ -175,14 +175,7 @@ function linesOf({ headers = [], bearer, from }: Call): readonly HeaderLine[] {
   return lines;
 }
 
-/** Envoy gives each try of a check as long as the longest pause between two; a busy machine needs more. */
-function waitForTries(bootstrap: Document): void {
-  const pauses = [...EXT_AUTHZ, 'grpc_service', 'retry_policy', 'retry_back_off'];
-  bootstrap.setIn([...pauses, 'max_interval'], '5s');
-}
-
 function removePages(bootstrap: Document): void {
-  waitForTries(bootstrap);
   const routes = [...HTTP_CONNECTION_MANAGER, 'route_config', 'virtual_hosts', 0, 'routes'];
   const everything = { match: { prefix: '/' }, route: { cluster: 'upstream' } };
   bootstrap.setIn(routes, bootstrap.createNode([everything]));
