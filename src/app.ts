@@ -125,8 +125,15 @@ function openCheck(parts: Parts): Promise<CheckServer> {
   const { opened, log, store, tokens, metrics } = parts;
   const protocol = loadProtocol();
   const { findKey, findWorkspace, takeLimits } = store;
+  const stored = { findOwner: () => undefined, findRoles: () => undefined };
   const handleCheck = createHandleCheck({
-    ports: guardPorts({ findKey, findWorkspace, takeLimits, verifyToken: tokens.verify }),
+    ports: guardPorts({
+      findKey,
+      findWorkspace,
+      takeLimits,
+      verifyToken: tokens.verify,
+      ...stored,
+    }),
     policy: opened.policy,
     now: Date.now,
     hostAddresses: hostAddresses(),

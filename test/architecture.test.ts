@@ -79,6 +79,14 @@ test.each(ADAPTERS)('%s/ imports no other adapter', (adapter) => {
   expect(offenders).toEqual([]);
 });
 
+test('schema/ imports core/ and itself only', () => {
+  const pattern = /from '(?:\.\.\/)+(?!core\/)/;
+  const offenders = globSync('schema/**/*.ts', { cwd: SRC }).flatMap((file) =>
+    offendingLines(file, pattern),
+  );
+  expect(offenders).toEqual([]);
+});
+
 test('core/ is flat, so that ./ is all of it', () => {
   expect(globSync('core/*/**', { cwd: SRC })).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import type { Place, ReadPlace } from '../core/credential.ts';
 import type { ClaimSource, Issuer, KeySource } from '../core/token.ts';
+import { durationSeconds } from '../schema/duration.ts';
 import { listOf, secretBytes } from './check-issuers.ts';
-import { durationSeconds } from './duration.ts';
 import { issuerName } from './route-settings.ts';
 import type { Config, IssuerConfig } from './schema.ts';
 

@@ -3,11 +3,11 @@ import { type Compiled, compileHost, compilePath } from '../core/pattern.ts';
 import { compileFigures } from '../core/plan.ts';
 import type { Access, Cors, MethodScopes, Plan, Route } from '../core/policy.ts';
 import type { Issuer } from '../core/token.ts';
+import { durationSeconds } from '../schema/duration.ts';
 import { listOf } from './check-issuers.ts';
 import { claimSource } from './compile-issuer.ts';
-import { durationSeconds } from './duration.ts';
 import { pathsOf } from './route-settings.ts';
-import type { Config, RouteConfig } from './schema.ts';
+import { AUDIT_KEEP, type Config, type RouteConfig } from './schema.ts';
 
 /** What a route is compiled with beside its own settings. */
 export type RouteSurroundings = {
@@ -59,7 +59,7 @@ export function compileRoute(written: RouteConfig, name: string, around: RouteSu
 
 /** The audit settings of a policy, written out. */
 export function auditOf({ audit }: Config): Exclude<Config['audit'], string> {
-  return typeof audit === 'string' ? { events: audit, mask: [] } : audit;
+  return typeof audit === 'string' ? { events: audit, mask: [], keep: AUDIT_KEEP } : audit;
 }
 
 function compileAccess(written: RouteConfig['access']): Access {

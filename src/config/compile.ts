@@ -1,14 +1,20 @@
 import type { KeyHash, Prefix } from '../core/api-key.ts';
-import { addressSet, compileKey, keyHashes } from '../core/key-record.ts';
+import { addressSet, compileKey, type KeyRecord, keyHashes } from '../core/key-record.ts';
 import { compilePlan, overridePlan } from '../core/plan.ts';
 import type { ClientIp, DeclaredKey, Plan, Policy, Route, Workspace } from '../core/policy.ts';
 import { compileRoles } from '../core/role.ts';
 import type { Catalogue } from '../core/scope.ts';
 import { compileStrip } from '../core/upstream.ts';
-import { parentsOf } from './check-names.ts';
 import { compileIssuer, compilePlaces } from './compile-issuer.ts';
 import { auditOf, compileRoute, type RouteSurroundings } from './compile-route.ts';
 import { compileBlocks, compileErrors, compileUpstream } from './compile-upstream.ts';
+import {
+  compileKeyRules,
+  compileLeaked,
+  compileWritten,
+  milliseconds,
+  roleDefinitions,
+} from './compile-written.ts';
 import { createPacer, type Pacer, type YieldTurn } from './pacer.ts';
 import { routeNames, withDefaults } from './route-settings.ts';
 import type { Config, KeyConfig } from './schema.ts';
@@ -33,7 +39,7 @@ export async function compilePolicy(checked: Checked, yieldTurn?: YieldTurn): Pr
   const catalogue = config.scopes && new Set(Object.keys(config.scopes));
   const plans = compilePlans(config);
   const issuers = config.issuers.map(compileIssuer);
-  const declaredKeys = await compileDeclared(checked, catalogue, pacer);
+  const { declaredKeys, records } = await compileDeclared(checked, catalogue, pacer);
   const routes = await compileRoutes({ config, plans, issuers }, pacer);
   const workspaces = await compileWorkspaces(config, plans, pacer);
   const places = compilePlaces(config.api_keys.read_from, issuers);
@@ -60,19 +66,23 @@ export async function compilePolicy(checked: Checked, yieldTurn?: YieldTurn): Pr
     blocks: compileBlocks(config.blocks),
     upstream: compileUpstream(config),
     errors: compileErrors(config),
+    keyRules: compileKeyRules(config),
+    leaked: compileLeaked(config),
+    written: compileWritten(config, records),
     ...compileFlags(config),
   };
 }
 
-function compileFlags(config: Config): Pick<Policy, 'rateLimitHeaders' | 'mask'> {
+function compileFlags(config: Config): Pick<Policy, 'rateLimitHeaders' | 'mask' | 'auditKeepMs'> {
   const { rate_limit_headers: families } = config;
-  const { mask } = auditOf(config);
+  const { mask, keep } = auditOf(config);
   return {
     rateLimitHeaders: {
       legacy: families.includes('x-ratelimit'),
       ietf: families.includes('ratelimit'),
     },
     mask: { username: mask.includes('username'), address: mask.includes('address') },
+    auditKeepMs: milliseconds(keep) ?? 0,
   };
 }
 
@@ -102,14 +112,21 @@ async function compileDeclared(
   checked: Checked,
   catalogue: Catalogue,
   pacer: Pacer,
-): Promise<ReadonlyMap<KeyHash, DeclaredKey>> {
-  const declared = new Map<KeyHash, DeclaredKey>();
+): Promise<{
+  readonly declaredKeys: ReadonlyMap<KeyHash, DeclaredKey>;
+  readonly records: ReadonlyMap<string, KeyRecord>;
+}> {
+  const declaredKeys = new Map<KeyHash, DeclaredKey>();
+  const records = new Map<string, KeyRecord>();
   for (const record of declaredOf(checked)) {
     const key = compileKey(record, catalogue);
-    for (const { hash, untilMs } of keyHashes(record)) declared.set(hash, { key, until: untilMs });
+    records.set(record.id, record);
+    for (const { hash, untilMs } of keyHashes(record)) {
+      declaredKeys.set(hash, { key, until: untilMs });
+    }
     if (pacer.isDue()) await pacer.rest();
   }
-  return declared;
+  return { declaredKeys, records };
 }
 
 async function compileWorkspaces(
@@ -186,13 +203,4 @@ function compilePrefixes(written: Config['api_keys']['prefixes']): readonly Pref
       return { prefix, environment, maxScopes: max_scopes, publishable, checksum };
     })
     .sort((one, other) => other.prefix.length - one.prefix.length);
-}
-
-function roleDefinitions(config: Config) {
-  return new Map(
-    Object.entries(config.roles).map(([name, role]) => [
-      name,
-      { inherits: parentsOf(role.inherits), scopes: role.scopes },
-    ]),
-  );
 }

@@ -1,5 +1,5 @@
 import type { ApiKey } from '../core/api-key.ts';
-import type { DeclaredKey, Workspace } from '../core/policy.ts';
+import type { DeclaredKey, Plan, Workspace } from '../core/policy.ts';
 import { looserFigures, looserPlan } from './loosened-plan.ts';
 import { isWider, isWiderAddresses, isWiderOrigins } from './loosened-set.ts';
 
@@ -15,12 +15,13 @@ export function looserWorkspace(before: Workspace, after: Workspace): readonly s
   const found: string[] = [];
   if (before.status !== 'active' && after.status === 'active') found.push('is active again');
   if (isWiderAddresses(before.allowedIps, after.allowedIps)) found.push('takes more addresses');
-  for (const [name, plan] of before.overridden) {
-    const now = after.overridden.get(name);
+  const known = before.overridden ?? new Map<string, Plan>();
+  for (const [name, plan] of known) {
+    const now = after.overridden?.get(name);
     if (now) found.push(...looserPlan(plan, now));
   }
-  for (const [name, plan] of after.overridden) {
-    if (!before.overridden.has(name)) found.push(`overrides the plan ${plan.name}`);
+  for (const [name, plan] of after.overridden ?? []) {
+    if (!known.has(name)) found.push(`overrides the plan ${plan.name}`);
   }
   return [...new Set(found)];
 }

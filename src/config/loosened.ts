@@ -6,6 +6,11 @@ import { laxNewRoute, looserRoute } from './loosened-route.ts';
 import { isWider } from './loosened-set.ts';
 import { createPacer, type YieldTurn } from './pacer.ts';
 
+const KEY_LIVES = [
+  ['maxAgeMs', 'max_age'],
+  ['rotateEveryMs', 'rotate_every'],
+] as const;
+
 /** Changes that are told one by one; the others are counted. */
 const TOLD_MAX = 200;
 
@@ -61,6 +66,10 @@ function* globalChanges(before: Policy, after: Policy): Iterable<string> {
     for (const change of looserPlan(before.defaultPlan, after.defaultPlan)) {
       yield `another default plan: ${change}`;
     }
+  }
+  for (const [rule, key] of KEY_LIVES) {
+    const [was = Infinity, is = Infinity] = [before.keyRules[rule], after.keyRules[rule]];
+    if (is > was) yield `api_keys.${key} lets keys live longer`;
   }
   const known = new Set(before.issuers.map((issuer) => issuer.name));
   for (const { name } of after.issuers) if (!known.has(name)) yield `issuer ${name} is new`;

@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { judgeIssuerUrl, judgeKeyLocation } from './location.ts';
 import {
   claimPath,
   credentialHeader,
@@ -12,7 +11,8 @@ import {
   oneOrMore,
   parameterName,
   strict,
-} from './schema-text.ts';
+} from '../schema/text.ts';
+import { judgeIssuerUrl, judgeKeyLocation } from './location.ts';
 
 /** Signature algorithms by family; a secret goes with the first, public keys with the second. */
 export const HMAC = ['HS256', 'HS384', 'HS512'] as const;

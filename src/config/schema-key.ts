@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { KEY_KINDS } from '../core/api-key.ts';
-import { rateFigures } from './schema-plan.ts';
+import { rateFigures } from '../schema/plan.ts';
 import {
   addressBlock,
   credentialHeader,
+  duration,
   form,
   grant,
   key,
@@ -14,7 +15,8 @@ import {
   slug,
   strict,
   timestamp,
-} from './schema-text.ts';
+} from '../schema/text.ts';
+import { judgeKeyLocation } from './location.ts';
 
 const place = z.union([
   z.literal('bearer'),
@@ -112,6 +114,38 @@ export const apiKeys = strict({
   browser: key(
     z.enum(['allow', 'flag', 'deny']).default('flag'),
     'What happens when a key that is neither publishable nor bound to origins comes from a browser.',
+  ),
+  max_age: key(
+    duration.optional(),
+    'Longest life of a stored key from its creation; it is refused as expired afterwards.',
+    { unset: 'no limit', examples: ['365d'] },
+  ),
+  rotate_every: key(
+    duration.optional(),
+    'Longest life of a secret of a stored key; rotate the key to go on.',
+    { unset: 'no limit', examples: ['90d'] },
+  ),
+  warn_before: key(
+    duration.default('14d'),
+    'How long before its end, by whatever rule, a key raises the event key.expiring.',
+  ),
+  stale_after: key(
+    duration.default('90d'),
+    'A stored key that was not used for so long raises the event key.stale.',
+  ),
+  leaked: key(
+    strict({
+      action: key(
+        z.enum(['revoke', 'flag']).default('revoke'),
+        'revoke ends the key at once; flag marks it and raises the event key.leaked.',
+      ),
+      public_keys: key(
+        form(judgeKeyLocation),
+        'Where the public keys of the secret scanner stand: https:, file:/path, or http: on loopback.',
+      ),
+    }).optional(),
+    'Takes reports of leaked keys at POST /v1/leaked-keys.',
+    { unset: 'nobody may report' },
   ),
   declared: key(z.array(declaredKey).default([]), 'Keys, by the hash of each.'),
 });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { compileHost, compilePath } from '../core/pattern.ts';
 import { CREDENTIAL_KINDS } from '../core/policy.ts';
 import { SPELLINGS } from '../core/target.ts';
-import { routeLimit } from './schema-plan.ts';
+import { routeLimit } from '../schema/plan.ts';
 import {
   addressBlock,
   duration,
@@ -19,7 +19,7 @@ import {
   scope,
   slug,
   strict,
-} from './schema-text.ts';
+} from '../schema/text.ts';
 
 export const auditEvents = z.enum(['all', 'refusals', 'none']);
 

@@ -2,13 +2,10 @@ import * as z from 'zod';
 import { DENIALS } from '../core/decision.ts';
 import { IDENTITY_FIELDS } from '../core/policy.ts';
 import { isGrant } from '../core/scope.ts';
-import { judgeRedis, judgeStore, parseListen } from './location.ts';
-import { issuer } from './schema-issuer.ts';
-import { apiKeys } from './schema-key.ts';
-import { plan, subject, workspace } from './schema-plan.ts';
-import { auditEvents, route, routeDefaults } from './schema-route.ts';
+import { plan, subject, workspace } from '../schema/plan.ts';
 import {
   addressBlock,
+  duration,
   form,
   grant,
   headerName,
@@ -19,7 +16,11 @@ import {
   slug,
   strict,
   timestamp,
-} from './schema-text.ts';
+} from '../schema/text.ts';
+import { judgeRedis, judgeStore, parseListen } from './location.ts';
+import { issuer } from './schema-issuer.ts';
+import { apiKeys } from './schema-key.ts';
+import { auditEvents, route, routeDefaults } from './schema-route.ts';
 
 const listenAddress = form((text) =>
   parseListen(text) ? undefined : 'expected host:port, [v6]:port or unix:/path',
@@ -128,6 +129,9 @@ const role = strict({
   scopes: key(z.array(grant).default([]), 'Scopes and wildcards.'),
 });
 
+/** How long audit events are kept where nothing is said. */
+export const AUDIT_KEEP = '30d';
+
 const audit = z.union([
   auditEvents,
   strict({
@@ -135,6 +139,10 @@ const audit = z.union([
     mask: key(
       z.array(z.enum(['username', 'address'])).default([]),
       'Facts that are written as a keyed digest.',
+    ),
+    keep: key(
+      duration.default(AUDIT_KEEP),
+      'How long the store keeps audit events for the management API.',
     ),
   }),
 ]);

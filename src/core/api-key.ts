@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AddressSet } from './address.ts';
 import { BASE62_DIGITS } from './base62.ts';
-import { type Deny, deny } from './decision.ts';
+import { type Deny, deny, type Reason } from './decision.ts';
 import type { Figures } from './limit.ts';
 import type { OriginRule, RefererRule } from './origin.ts';
 
@@ -44,6 +44,11 @@ export type ApiKey = {
   readonly hideCredentials: boolean;
   readonly expiresAtMs?: number | undefined;
   readonly status: 'active' | 'disabled' | 'revoked';
+  /** Revoked because its owner was deactivated, and not by itself. */
+  readonly lostOwner?: boolean | undefined;
+  /** Of stored keys: when it was made, and when its newest secret was. */
+  readonly createdAtMs?: number | undefined;
+  readonly rotatedAtMs?: number | undefined;
 };
 
 /** What a text is by its prefix: a key in form, a key with a wrong form or checksum, or no key. */
@@ -108,19 +113,44 @@ export function isTokenShaped(text: string): boolean {
   return first > 0 && second > first && text.indexOf('.', second + 1) === -1;
 }
 
+/** How long stored keys may live, beside the end that each names itself. */
+export type KeyRules = {
+  /** From its creation; rotating does not renew it. */
+  readonly maxAgeMs?: number | undefined;
+  /** From its newest secret. */
+  readonly rotateEveryMs?: number | undefined;
+  /** How long before its end a key is announced as expiring. */
+  readonly warnMs: number;
+  /** A key that was not used for so long is announced as stale. */
+  readonly staleMs?: number | undefined;
+};
+
 /** Refuses a key that is revoked, disabled, rotated out or expired; its states are told apart in this order. */
 export function judgeKey(
-  key: ApiKey,
-  untilMs: number | undefined,
+  { key, until }: { readonly key: ApiKey; readonly until?: number | undefined },
+  rules: KeyRules,
   nowMs: number,
 ): Deny | undefined {
-  if (key.status === 'revoked') return deny('identify', 'key_revoked');
-  if (key.status === 'disabled') return deny('identify', 'key_disabled');
-  if (untilMs !== undefined && nowMs >= untilMs) return deny('identify', 'key_expired');
-  if (key.expiresAtMs !== undefined && nowMs >= key.expiresAtMs) {
-    return deny('identify', 'key_expired');
-  }
-  return undefined;
+  const refuse = (reason: Reason) => deny('identify', reason, { key });
+  if (key.status === 'revoked') return refuse('key_revoked');
+  if (key.status === 'disabled') return refuse('key_disabled');
+  const isOver = nowMs >= (until ?? Infinity) || nowMs >= endOfKey(key, rules);
+  return isOver ? refuse('key_expired') : undefined;
+}
+
+/** When a key ends (epoch ms): its own end or that of the rules, whichever comes first; `Infinity` for never. */
+export function endOfKey(
+  key: Pick<ApiKey, 'expiresAtMs' | 'createdAtMs' | 'rotatedAtMs'>,
+  { maxAgeMs, rotateEveryMs }: Pick<KeyRules, 'maxAgeMs' | 'rotateEveryMs'>,
+): number {
+  const { expiresAtMs, createdAtMs, rotatedAtMs } = key;
+  const after = (startMs: number | undefined, lifeMs: number | undefined) =>
+    startMs === undefined || lifeMs === undefined ? Infinity : startMs + lifeMs;
+  return Math.min(
+    expiresAtMs ?? Infinity,
+    after(createdAtMs, maxAgeMs),
+    after(rotatedAtMs, rotateEveryMs),
+  );
 }
 
 function holdsChecksum(text: string, prefixLength: number): boolean {

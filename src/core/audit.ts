@@ -33,8 +33,9 @@ export function decisionFacts(policy: Policy, decision: Decision): DecisionFacts
   add('method', principal?.kind);
   add('username', principal?.username);
   add('subject', principal?.subject);
-  add('workspace', principal?.workspace);
-  add('key_id', principal?.key?.id);
+  const refusedKey = decision.kind === 'deny' ? decision.key : undefined;
+  add('workspace', principal?.workspace ?? refusedKey?.workspace);
+  add('key_id', principal?.key?.id ?? refusedKey?.id);
   add('client', principal?.client);
   add('plan', decision.plan);
   add('environment', principal?.environment);

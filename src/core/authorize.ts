@@ -142,7 +142,8 @@ function judgeScopes({ policy, match, request, principal }: Case): Deny | undefi
 
 function judgeRole({ policy, match, principal }: Case): Deny | undefined {
   const { role } = match.route;
-  if (role === undefined || policy.roles.covers(principal.roles, role)) return undefined;
+  const book = principal.roleBook ?? policy.roles;
+  if (role === undefined || book.covers(principal.roles, role)) return undefined;
   return deny('authorize', 'insufficient_role');
 }
 

@@ -2,6 +2,7 @@ import { addressSubject } from './address.ts';
 import type { Case } from './authorize.ts';
 import type { Notice } from './decision.ts';
 import type { Figures, LimitGroup } from './limit.ts';
+import { overridePlan } from './plan.ts';
 import { type Plan, type Route, SUBJECTS, type SubjectKind } from './policy.ts';
 import type { Principal } from './principal.ts';
 import type { Request } from './request.ts';
@@ -43,7 +44,9 @@ export function planFor({ policy, match, principal, workspace }: Case): {
 /** A workspace overrides the plan it names; if it names none, every plan that no route prescribes. */
 function overridden(plan: Plan, route: Route, workspace: Case['workspace']): Plan {
   const isItsOwn = workspace?.plan === undefined ? !route.plan : workspace.plan === plan.name;
-  return (isItsOwn ? workspace?.overridden.get(plan.name) : undefined) ?? plan;
+  const overrides = isItsOwn ? workspace?.overrides : undefined;
+  if (!overrides) return plan;
+  return workspace?.overridden?.get(plan.name) ?? overridePlan(plan, overrides);
 }
 
 function figuresOf(plan: Plan, principal: Principal): Figures {

@@ -1,3 +1,4 @@
+import type { ApiKey } from './api-key.ts';
 import type { Taken } from './limit.ts';
 import type { Route } from './policy.ts';
 import type { Principal } from './principal.ts';
@@ -138,6 +139,8 @@ export type Deny = {
   readonly scopes?: readonly string[] | undefined;
   /** For operators only: goes to the log, never to the client. */
   readonly detail?: string | undefined;
+  /** The key that was refused for its own state, while there is no principal yet. */
+  readonly key?: Pick<ApiKey, 'id' | 'workspace'> | undefined;
 };
 
 /** What is known of a request when its decision is made; the same for every kind of decision. */
@@ -164,7 +167,7 @@ export type Decision = Allow | Refusal | Reply;
 export function deny(
   step: Step,
   reason: Reason,
-  more: { scopes?: readonly string[]; detail?: string } = {},
+  more: Pick<Deny, 'scopes' | 'detail' | 'key'> = {},
 ): Deny {
   return { kind: 'deny', step, reason, ...more };
 }

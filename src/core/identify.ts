@@ -6,7 +6,7 @@ import type { Access, Policy, Route } from './policy.ts';
 import type { Answer, FoundKey, Owner, Ports } from './ports.ts';
 import { ANONYMOUS, type Principal } from './principal.ts';
 import type { Request } from './request.ts';
-import { cutRoles } from './role.ts';
+import { cutRoles, extendRoles, type Roles } from './role.ts';
 import { cutGrants } from './scope.ts';
 import { type Issuer, tokenPrincipal } from './token.ts';
 
@@ -121,14 +121,35 @@ export async function findExposedKey(
 async function identifyKey(inquiry: Inquiry, text: string, prefix: Prefix): Promise<Judged> {
   const found = await findKey(inquiry, text);
   if (!found) return deny('identify', 'unknown_key');
-  const { key, until, owner } = found;
-  const refusal = judgeKey(key, until, inquiry.nowMs);
-  if (refusal) return refusal;
-  if (owner && !owner.active) return deny('identify', 'owner_deactivated');
-  if (prefix.environment && key.environment && prefix.environment !== key.environment) {
-    return deny('identify', 'wrong_environment');
+  const { key } = found;
+  const { policy, ports, nowMs } = inquiry;
+  const owner = key.kind === 'personal' ? await findOwner(ports, key) : undefined;
+  if (owner && !owner.active && (key.status !== 'revoked' || key.lostOwner)) {
+    return deny('identify', 'owner_deactivated', { key });
   }
-  return keyPrincipal(inquiry.policy, key, prefix, owner);
+  const refusal = judgeKey(found, policy.keyRules, nowMs);
+  if (refusal) return refusal;
+  if (prefix.environment && key.environment && prefix.environment !== key.environment) {
+    return deny('identify', 'wrong_environment', { key });
+  }
+  const roles = await findRoles(inquiry, key, owner);
+  return keyPrincipal({ catalogue: policy.catalogue, roles }, key, prefix, owner);
+}
+
+function findOwner(ports: Ports, { owner, workspace }: ApiKey): Answer<Owner | undefined> {
+  return owner === undefined ? undefined : ports.findOwner({ workspace, id: owner });
+}
+
+/** The policy's roles; with the custom ones of the key's workspace where the policy lacks a role that is named. */
+async function findRoles(
+  { ports, policy }: Pick<Inquiry, 'ports' | 'policy'>,
+  key: ApiKey,
+  owner: Owner | undefined,
+): Promise<Roles> {
+  const { roles, catalogue } = policy;
+  const isDeclared = (name: string) => roles.byName.has(name);
+  if (key.roles.every(isDeclared) && (owner?.roles.every(isDeclared) ?? true)) return roles;
+  return extendRoles(roles, await ports.findRoles(key.workspace), catalogue);
 }
 
 /** The key that a text is, declared in the policy or stored; its states are not judged. */
@@ -141,7 +162,7 @@ function findKey(
 }
 
 function keyPrincipal(
-  policy: Policy,
+  policy: Pick<Policy, 'catalogue' | 'roles'>,
   key: ApiKey,
   prefix: Prefix,
   owner: Owner | undefined,
@@ -157,6 +178,7 @@ function keyPrincipal(
     scopes,
     isScoped: key.scopes.length > 0 || key.roles.length > 0,
     roles: cutRoles(key.roles, scopes, policy.roles, policy.catalogue),
+    roleBook: policy.roles,
     plan: key.plan,
     environment,
     judgedEnvironments: [environment],

@@ -45,14 +45,22 @@ export function compilePlan(name: string, written: WrittenPlan): Plan {
   return planOf({ name, by }, layers);
 }
 
-/** A plan with a workspace's figures laid over, for every kind of credential. */
+const overridden = new WeakMap<Plan, WeakMap<WrittenFigures, Plan>>();
+
+/** A plan with a workspace's figures laid over, for every kind of credential; the same two give the same plan. */
 export function overridePlan(plan: Plan, overrides: WrittenFigures): Plan {
+  const known = overridden.get(plan) ?? new WeakMap<WrittenFigures, Plan>();
+  overridden.set(plan, known);
+  const kept = known.get(overrides);
+  if (kept) return kept;
   const over = present(overrides);
-  return planOf(plan, {
+  const made = planOf(plan, {
     api_key: { ...plan.written.api_key, ...over },
     jwt: { ...plan.written.jwt, ...over },
     anonymous: { ...plan.written.anonymous, ...over },
   });
+  known.set(overrides, made);
+  return made;
 }
 
 function planOf(named: Pick<Plan, 'name' | 'by'>, written: Plan['written']): Plan {

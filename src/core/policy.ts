@@ -1,10 +1,11 @@
 import type { Address, AddressSet } from './address.ts';
-import type { ApiKey, KeyHash, Prefix } from './api-key.ts';
+import type { ApiKey, KeyHash, KeyRules, Prefix } from './api-key.ts';
 import type { ReadPlace } from './credential.ts';
 import type { Reason } from './decision.ts';
+import type { KeyRecord } from './key-record.ts';
 import type { Figures } from './limit.ts';
 import type { OriginSet, RefererRule } from './origin.ts';
-import type { Roles } from './role.ts';
+import type { RoleDefinition, Roles } from './role.ts';
 import type { Catalogue } from './scope.ts';
 import type { Spelling } from './target.ts';
 import type { ClaimSource, Issuer } from './token.ts';
@@ -62,8 +63,8 @@ export type Workspace = {
   readonly status: 'active' | 'suspended' | 'past_due';
   readonly allowedIps?: AddressSet | undefined;
   readonly overrides?: WrittenFigures | undefined;
-  /** Plan name to its figures under this workspace's overrides, compiled at load. */
-  readonly overridden: ReadonlyMap<string, Plan>;
+  /** Plan name to its figures under this workspace's overrides; a stored workspace has none of them compiled. */
+  readonly overridden?: ReadonlyMap<string, Plan> | undefined;
 };
 
 export type RouteLimit = {
@@ -213,6 +214,47 @@ export type Policy = {
   readonly errors: Errors;
   readonly rateLimitHeaders: { readonly legacy: boolean; readonly ietf: boolean };
   readonly mask: { readonly username: boolean; readonly address: boolean };
+  readonly keyRules: KeyRules;
+  /** What happens to a key that a secret scanner found, and who may report it; undefined: nobody. */
+  readonly leaked?: Leaked | undefined;
+  /** How long the store keeps audit events. */
+  readonly auditKeepMs: number;
+  /** The parts that the management API shows, as they are written. */
+  readonly written: Written;
+};
+
+export type Leaked = {
+  readonly action: 'revoke' | 'flag';
+  /** Where the public keys of the reporter stand: a URL or a file, as of `jwks`. */
+  readonly publicKeys: string;
+};
+
+/** What the policy declares and the management API shows, read-only. */
+export type Written = {
+  readonly keys: ReadonlyMap<string, KeyRecord>;
+  readonly workspaces: ReadonlyMap<string, WrittenWorkspace>;
+  readonly blocks: readonly WrittenBlock[];
+  /** Scope to its description; empty without a catalogue. */
+  readonly scopes: ReadonlyMap<string, string>;
+  readonly roles: ReadonlyMap<string, RoleDefinition>;
+};
+
+export type WrittenWorkspace = {
+  readonly slug?: string | undefined;
+  readonly plan?: string | undefined;
+  readonly overrides?: WrittenFigures | undefined;
+  readonly status: 'active' | 'suspended' | 'past_due';
+  readonly allowed_ips?: readonly string[] | undefined;
+};
+
+export type WrittenBlock = {
+  readonly ip?: string | undefined;
+  readonly key?: string | undefined;
+  readonly username?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly client?: string | undefined;
+  readonly until?: string | undefined;
+  readonly note?: string | undefined;
 };
 
 /** A key declared in the policy; a secret that was rotated out ends at `untilMs`. */

@@ -1,6 +1,8 @@
 import type { ApiKey, KeyHash } from './api-key.ts';
-import type { LimitGroup, Receipt, Taken } from './limit.ts';
+import type { LimitGroup, Receipt, Taken, Usage } from './limit.ts';
 import type { Workspace } from './policy.ts';
+import type { RecordName } from './record-store.ts';
+import type { RoleDefinition } from './role.ts';
 import type { Issuer, TokenAnswer } from './token.ts';
 
 /** An answer that a port may have at hand or may have to fetch; a rejection means the port failed. */
@@ -13,11 +15,10 @@ export type Owner = {
   readonly roles: readonly string[];
 };
 
-/** A stored key; `until` is the end of a rotated secret (epoch ms), `owner` stands for personal keys of known users. */
+/** A key found by the hash of one of its secrets; `until` is the end of a rotated one (epoch ms). */
 export type FoundKey = {
   readonly key: ApiKey;
   readonly until?: number | undefined;
-  readonly owner?: Owner | undefined;
 };
 
 /** Finds the key of a hash; undefined when nobody holds it. O(1). */
@@ -25,6 +26,14 @@ export type FindKey = (hash: KeyHash) => Answer<FoundKey | undefined>;
 
 /** Finds a workspace by id. */
 export type FindWorkspace = (id: string) => Answer<Workspace | undefined>;
+
+/** Finds the user that owns a personal key; undefined for one that no store knows, and then nothing cuts the key. */
+export type FindOwner = (name: RecordName) => Answer<Owner | undefined>;
+
+/** The custom roles of a workspace, by name. The same object as long as none of them changes. */
+export type FindRoles = (
+  workspace: string | undefined,
+) => Answer<ReadonlyMap<string, RoleDefinition> | undefined>;
 
 /**
  * Verifies a token's form, issuer, signature, times and audience against `issuers`, in order.
@@ -42,10 +51,15 @@ export type TakeLimits = (groups: readonly LimitGroup[], nowMs: number) => Answe
 /** Corrects what a receipt was charged, once the cost is known; 0 gives everything back. */
 export type SettleLimits = (receipt: Receipt, cost: number) => Answer<void>;
 
+/** Tells how groups stand without taking anything; each usage as a caller would see it before a request. */
+export type ReadLimits = (groups: readonly LimitGroup[], nowMs: number) => Answer<readonly Usage[]>;
+
 /** The outside world, on one page. */
 export type Ports = {
   readonly findKey: FindKey;
   readonly findWorkspace: FindWorkspace;
+  readonly findOwner: FindOwner;
+  readonly findRoles: FindRoles;
   readonly verifyToken: VerifyToken;
   readonly takeLimits: TakeLimits;
 };
@@ -55,29 +69,36 @@ export class PortFailure extends Error {
   override readonly name = 'PortFailure';
 }
 
-/** The same ports, whose every failure is a `PortFailure` that names the port. */
-export function guardPorts(ports: Ports): Ports {
+/** The same ports, each wrapped as a function of its name and itself says. */
+export function wrapPorts(ports: Ports, wrap: WrapPort): Ports {
   return {
-    findKey: guard('findKey', ports.findKey),
-    findWorkspace: guard('findWorkspace', ports.findWorkspace),
-    verifyToken: guard('verifyToken', ports.verifyToken),
-    takeLimits: guard('takeLimits', ports.takeLimits),
+    findKey: wrap('findKey', ports.findKey),
+    findWorkspace: wrap('findWorkspace', ports.findWorkspace),
+    findOwner: wrap('findOwner', ports.findOwner),
+    findRoles: wrap('findRoles', ports.findRoles),
+    verifyToken: wrap('verifyToken', ports.verifyToken),
+    takeLimits: wrap('takeLimits', ports.takeLimits),
   };
 }
 
-function guard<A extends readonly unknown[], T>(
-  name: string,
+type WrapPort = <A extends readonly unknown[], T>(
+  name: keyof Ports,
   port: (...args: A) => Answer<T>,
-): (...args: A) => Answer<T> {
-  const fail = (cause: unknown): never => {
-    throw new PortFailure(`the port ${name} failed`, { cause });
-  };
-  return (...args) => {
-    try {
-      const answer = port(...args);
-      return answer instanceof Promise ? answer.catch(fail) : answer;
-    } catch (cause) {
-      return fail(cause);
-    }
-  };
+) => (...args: A) => Answer<T>;
+
+/** The same ports, whose every failure is a `PortFailure` that names the port. */
+export function guardPorts(ports: Ports): Ports {
+  return wrapPorts(ports, (name, port) => {
+    const fail = (cause: unknown): never => {
+      throw new PortFailure(`the port ${name} failed`, { cause });
+    };
+    return (...args) => {
+      try {
+        const answer = port(...args);
+        return answer instanceof Promise ? answer.catch(fail) : answer;
+      } catch (cause) {
+        return fail(cause);
+      }
+    };
+  });
 }

@@ -1,4 +1,5 @@
 import type { ApiKey, Prefix } from './api-key.ts';
+import type { Roles } from './role.ts';
 import type { Claims, Issuer } from './token.ts';
 
 /** Who calls, by whatever credential: what rules, limits, upstream and audit need of a caller. */
@@ -15,6 +16,8 @@ export type Principal = {
   readonly isScoped: boolean;
   /** Roles that the effective scopes cover. */
   readonly roles: readonly string[];
+  /** The roles that it may name: the policy's, and the custom ones of its workspace. */
+  readonly roleBook?: Roles | undefined;
   readonly plan?: string | undefined;
   /** What its limits and its upstream are told. */
   readonly environment?: string | undefined;

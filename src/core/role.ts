@@ -41,6 +41,30 @@ export function compileRoles(
   };
 }
 
+const extensions = new WeakMap<object, { readonly base: Roles; readonly roles: Roles }>();
+
+/**
+ * The roles of a policy and the custom roles of a workspace. A role of the policy wins over its namesake. The
+ * answer for the same two objects is kept.
+ */
+export function extendRoles(
+  base: Roles,
+  custom: ReadonlyMap<string, RoleDefinition> | undefined,
+  catalogue: Catalogue,
+): Roles {
+  if (!custom || custom.size === 0) return base;
+  const kept = extensions.get(custom);
+  if (kept?.base === base) return kept.roles;
+  const definitions = new Map(custom);
+  for (const [name, role] of base.byName) {
+    const inherits = [...role.includes].filter((one) => one !== name);
+    definitions.set(name, { inherits, scopes: role.scopes });
+  }
+  const roles = compileRoles(definitions, catalogue);
+  extensions.set(custom, { base, roles });
+  return roles;
+}
+
 /** The roles whose every scope the effective scopes still cover. */
 export function cutRoles(
   names: readonly string[],

@@ -1,4 +1,4 @@
-import { type Answer, PortFailure, type Ports } from '../core/ports.ts';
+import { type Answer, PortFailure, type Ports, wrapPorts } from '../core/ports.ts';
 
 /**
  * The same ports, whose answers must come within `budgetMs` from now, all together: a late answer is a
@@ -8,12 +8,12 @@ export function portsWithin(ports: Ports, budgetMs: number): Ports {
   const startedMs = performance.now();
   const soon = <T>(answer: Answer<T>): Answer<T> =>
     answer instanceof Promise ? inTime(answer, budgetMs - (performance.now() - startedMs)) : answer;
-  return {
-    findKey: (hash) => soon(ports.findKey(hash)),
-    findWorkspace: (id) => soon(ports.findWorkspace(id)),
-    verifyToken: (token, issuers, nowMs) => soon(ports.verifyToken(token, issuers, nowMs)),
-    takeLimits: (groups, nowMs) => soon(ports.takeLimits(groups, nowMs)),
-  };
+  return wrapPorts(
+    ports,
+    (_name, port) =>
+      (...args) =>
+        soon(port(...args)),
+  );
 }
 
 async function inTime<T>(answer: Promise<T>, restMs: number): Promise<T> {

@@ -97,7 +97,7 @@ routes: [{ path: /a, access: [api_key, jwt], plan: sold }]
   expect([...(overridden?.keys() ?? [])]).toEqual(['free', 'sold']);
   expect(overridden?.get('free')?.figures.jwt.windows[0]?.limit).toBe(5000);
   expect(overridden?.get('free')?.by).toBe('key');
-  expect(policy.workspaces.get('small')?.overridden.size).toBe(0);
+  expect(policy.workspaces.get('small')?.overridden?.size).toBe(0);
   expect(policy.defaultPlan).toBe(free);
   expect(policy.routes[0]?.plan).toBe(policy.plans.get('sold'));
 });

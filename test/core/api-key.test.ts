@@ -193,7 +193,27 @@ describe('judging a key', () => {
     ['revoked', with_({ status: 'revoked' }), undefined, 'key_revoked'],
     ['an end at 0', with_({ expiresAtMs: 0 }), undefined, 'key_expired'],
   ])('%s', (_, key, untilMs, expected) => {
-    expect(judgeKey(key, untilMs, NOW)?.reason).toBe(expected);
+    expect(judgeKey({ key, until: untilMs }, { warnMs: 0 }, NOW)?.reason).toBe(expected);
+  });
+
+  const day = 86_400_000;
+  const rules = { maxAgeMs: 10 * day, rotateEveryMs: 5 * day, warnMs: 0 };
+  test.each([
+    ['of unknown age', {}, undefined],
+    ['a millisecond before max_age', { createdAtMs: NOW - 10 * day + 1 }, undefined],
+    ['at max_age', { createdAtMs: NOW - 10 * day }, 'key_expired'],
+    ['a millisecond before it has to be rotated', { rotatedAtMs: NOW - 5 * day + 1 }, undefined],
+    ['when it has to be rotated', { rotatedAtMs: NOW - 5 * day }, 'key_expired'],
+    ['old, but rotated', { createdAtMs: NOW - 9 * day, rotatedAtMs: NOW }, undefined],
+    ['rotated past max_age', { createdAtMs: NOW - 11 * day, rotatedAtMs: NOW }, 'key_expired'],
+    ['ended before either', { createdAtMs: NOW, expiresAtMs: NOW }, 'key_expired'],
+  ])('under max_age and rotate_every a key %s', (_, more, expected) => {
+    expect(judgeKey({ key: with_(more) }, rules, NOW)?.reason).toBe(expected);
+  });
+
+  test('names the key of a refusal, for audit and usage', () => {
+    const refusal = judgeKey({ key: with_({ status: 'revoked' }) }, { warnMs: 0 }, NOW);
+    expect(refusal?.key?.id).toBe('k');
   });
 });
 

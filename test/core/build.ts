@@ -97,7 +97,17 @@ const DEFAULTS = {
   limitBy: 'workspace',
   rateLimitHeaders: { legacy: true, ietf: true },
   mask: { username: false, address: false },
+  keyRules: { warnMs: 0 },
+  auditKeepMs: 0,
 } as const;
+
+const NOTHING_WRITTEN: Policy['written'] = {
+  keys: new Map(),
+  workspaces: new Map(),
+  blocks: [],
+  scopes: new Map(),
+  roles: new Map(),
+};
 const READ_FROM: readonly Place[] = [{ kind: 'bearer' }, { kind: 'header', name: 'x-api-key' }];
 
 /** Compiles a policy without the configuration reader. */
@@ -111,6 +121,7 @@ export function policy(spec: PolicySpec): Policy {
   const routes = spec.routes.map((one) => route(one, { plans, ignoreCase: spec.ignoreCase }));
   return {
     ...DEFAULTS,
+    written: NOTHING_WRITTEN,
     ...spec,
     caseInsensitivePaths: spec.ignoreCase === true,
     routes,
@@ -302,6 +313,8 @@ export function ports(more: Partial<Ports> = {}): Ports {
   return {
     findKey: store.findKey,
     findWorkspace: store.findWorkspace,
+    findOwner: () => undefined,
+    findRoles: () => undefined,
     verifyToken: (text, issuers) => {
       const json = Buffer.from(text.split('.')[1] ?? '', 'base64url').toString();
       if (!json.startsWith('{')) return deny('identify', 'token_invalid');

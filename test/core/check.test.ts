@@ -80,7 +80,10 @@ const REACHED: readonly (readonly [Reason, PolicySpec, RequestSpec, Partial<Port
     'owner_deactivated',
     one({}, { keys: [] }),
     { bearer: RAW },
-    { findKey: () => ({ key: KEY, owner: { active: false, scopes: [], roles: [] } }) },
+    {
+      findKey: () => ({ key: { ...KEY, kind: 'personal', owner: 'ada' } }),
+      findOwner: () => ({ active: false, scopes: [], roles: [] }),
+    },
   ],
   ['rate_limited', one({ plan: 'p' }, { plans: { p: { per_minute: 0 } } }), { bearer: RAW }],
 ];

@@ -47,6 +47,8 @@ const handleCheck = createHandleCheck({
   ports: {
     findKey: () => undefined,
     findWorkspace: () => undefined,
+    findOwner: () => undefined,
+    findRoles: () => undefined,
     verifyToken: (_token, issuers) => {
       const [issuer] = issuers;
       if (!issuer) throw new Error('the policy has changed');

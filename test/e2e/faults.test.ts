@@ -43,6 +43,8 @@ function soundPorts(from: Policy): Ports {
   return {
     findKey: (hash) => (hash === sha256(stored) ? found : undefined),
     findWorkspace: () => undefined,
+    findOwner: () => undefined,
+    findRoles: () => undefined,
     verifyToken: () => ({ kind: 'token', issuer, claims: { sub: 'ada', scope: 'docs:read' } }),
     takeLimits: () => ({ usages: [], refused: false }),
   };

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { SUBJECTS } from '../core/policy.ts';
-import { addressBlock, count, key, slug, strict } from './schema-text.ts';
+import { addressBlock, count, key, slug, strict } from './text.ts';
 
 const rates = {
   per_second: key(count.optional(), 'Most units in one second (UTC).', { examples: [10] }),
