@@ -1,7 +1,8 @@
 import type { KeyRules } from '../core/api-key.ts';
 import type { KeyRecord } from '../core/key-record.ts';
-import type { Leaked, Written } from '../core/policy.ts';
+import type { Leaked } from '../core/policy.ts';
 import type { RoleDefinition } from '../core/role.ts';
+import type { Written } from '../core/written.ts';
 import { parseDuration } from '../schema/duration.ts';
 import { parentsOf } from './check-names.ts';
 import type { Config } from './schema.ts';

@@ -45,6 +45,7 @@ function* changes(before: Policy, after: Policy): Iterable<string | undefined> {
   yield* paired('prefix', prefixes(before), prefixes(after), looserPrefix);
   yield* paired('workspace', before.workspaces, after.workspaces, looserWorkspace);
   yield* keyChanges(before, after);
+  yield* lifeChanges(before, after);
   for (const [name, role] of after.roles.byName) {
     const known = before.roles.byName.get(name);
     yield known && isWider(known.scopes, role.scopes) ? `role ${name} has more scopes` : undefined;
@@ -66,10 +67,6 @@ function* globalChanges(before: Policy, after: Policy): Iterable<string> {
     for (const change of looserPlan(before.defaultPlan, after.defaultPlan)) {
       yield `another default plan: ${change}`;
     }
-  }
-  for (const [rule, key] of KEY_LIVES) {
-    const [was = Infinity, is = Infinity] = [before.keyRules[rule], after.keyRules[rule]];
-    if (is > was) yield `api_keys.${key} lets keys live longer`;
   }
   const known = new Set(before.issuers.map((issuer) => issuer.name));
   for (const { name } of after.issuers) if (!known.has(name)) yield `issuer ${name} is new`;
@@ -118,6 +115,13 @@ function* keyChanges(before: Policy, after: Policy): Iterable<string | undefined
   for (const [hash, declared] of after.declaredKeys) {
     const earlier = before.declaredKeys.get(hash);
     yield* earlier ? tell('key', declared.key.id, looserKey(earlier, declared)) : [undefined];
+  }
+}
+
+function* lifeChanges(before: Policy, after: Policy): Iterable<string> {
+  for (const [rule, key] of KEY_LIVES) {
+    const [was = Infinity, is = Infinity] = [before.keyRules[rule], after.keyRules[rule]];
+    if (is > was) yield `api_keys.${key} lets keys live longer`;
   }
 }
 

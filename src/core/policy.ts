@@ -2,14 +2,14 @@ import type { Address, AddressSet } from './address.ts';
 import type { ApiKey, KeyHash, KeyRules, Prefix } from './api-key.ts';
 import type { ReadPlace } from './credential.ts';
 import type { Reason } from './decision.ts';
-import type { KeyRecord } from './key-record.ts';
 import type { Figures } from './limit.ts';
 import type { OriginSet, RefererRule } from './origin.ts';
-import type { RoleDefinition, Roles } from './role.ts';
+import type { Roles } from './role.ts';
 import type { Catalogue } from './scope.ts';
 import type { Spelling } from './target.ts';
 import type { ClaimSource, Issuer } from './token.ts';
 import type { StripPlan } from './upstream.ts';
+import type { Written } from './written.ts';
 
 /** How the client's address is found behind proxies; mirrors Envoy's `xff_num_trusted_hops`. */
 export type ClientIp =
@@ -227,34 +227,6 @@ export type Leaked = {
   readonly action: 'revoke' | 'flag';
   /** Where the public keys of the reporter stand: a URL or a file, as of `jwks`. */
   readonly publicKeys: string;
-};
-
-/** What the policy declares and the management API shows, read-only. */
-export type Written = {
-  readonly keys: ReadonlyMap<string, KeyRecord>;
-  readonly workspaces: ReadonlyMap<string, WrittenWorkspace>;
-  readonly blocks: readonly WrittenBlock[];
-  /** Scope to its description; empty without a catalogue. */
-  readonly scopes: ReadonlyMap<string, string>;
-  readonly roles: ReadonlyMap<string, RoleDefinition>;
-};
-
-export type WrittenWorkspace = {
-  readonly slug?: string | undefined;
-  readonly plan?: string | undefined;
-  readonly overrides?: WrittenFigures | undefined;
-  readonly status: 'active' | 'suspended' | 'past_due';
-  readonly allowed_ips?: readonly string[] | undefined;
-};
-
-export type WrittenBlock = {
-  readonly ip?: string | undefined;
-  readonly key?: string | undefined;
-  readonly username?: string | undefined;
-  readonly workspace?: string | undefined;
-  readonly client?: string | undefined;
-  readonly until?: string | undefined;
-  readonly note?: string | undefined;
 };
 
 /** A key declared in the policy; a secret that was rotated out ends at `untilMs`. */

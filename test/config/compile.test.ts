@@ -340,3 +340,42 @@ test('a change of listeners, store and limits takes a restart', () => {
   expect(after.listen.check.address).toEqual({ kind: 'unix', path: '/run/p.sock' });
   expect(after.store).toEqual({ kind: 'redis', urls: ['redis://a', 'redis://b'], cluster: true });
 });
+
+test('the life of stored keys, leaked keys and the audit are read, and have sound defaults', async () => {
+  const day = 86_400_000;
+  const plain = await compile('routes: [{ path: /a, access: public }]');
+  expect(plain.keyRules).toEqual({ warnMs: 14 * day, staleMs: 90 * day });
+  expect([plain.leaked, plain.auditKeepMs]).toEqual([undefined, 30 * day]);
+  const { keyRules, leaked, auditKeepMs } = await compile(`
+api_keys:
+  max_age: 365d
+  rotate_every: 90d
+  warn_before: 12h
+  stale_after: 30d
+  leaked: { public_keys: "https://scanner.example.com/keys" }
+audit: { keep: 7d }
+routes: [{ path: /a, access: public }]`);
+  expect(keyRules).toEqual({
+    maxAgeMs: 365 * day,
+    rotateEveryMs: 90 * day,
+    warnMs: day / 2,
+    staleMs: 30 * day,
+  });
+  expect(leaked).toEqual({ action: 'revoke', publicKeys: 'https://scanner.example.com/keys' });
+  expect(auditKeepMs).toBe(7 * day);
+});
+
+test('what is declared can be shown as it is written', async () => {
+  const { written } = await compile(`
+api_keys: { declared: [{ id: k, hash: "sha256:${'a'.repeat(64)}", allowed_ips: [192.0.2.0/24] }] }
+scopes: { "a:read": Read a }
+roles: { one: { scopes: ["a:read"] }, two: { inherits: one } }
+workspaces: { w: { slug: www } }
+blocks: [{ ip: 192.0.2.7, note: abuse }]
+routes: [{ path: /a, access: public }]`);
+  expect(written.keys.get('k')?.allowed_ips).toEqual(['192.0.2.0/24']);
+  expect(written.scopes.get('a:read')).toBe('Read a');
+  expect(written.roles.get('two')).toEqual({ inherits: ['one'], scopes: [] });
+  expect(written.workspaces.get('w')?.slug).toBe('www');
+  expect(written.blocks).toEqual([{ ip: '192.0.2.7', note: 'abuse' }]);
+});

@@ -8,11 +8,18 @@ const KEY = (more: string) =>
   `${ROUTE('access: [api_key]')}\napi_keys: { declared: [{ id: k, hash: "sha256:${'a'.repeat(64)}", ${more} }] }`;
 const ISSUER = (more: string) =>
   `${ROUTE('access: [jwt]')}\nissuers: [{ name: i, issuer: "https://id.example.com", ${more} }]`;
+const LIFE = (rules: string) => `${ROUTE('access: [api_key]')}\napi_keys: { ${rules} }`;
 const PLAN = (figures: string) =>
   `plans: { p: { ${figures} } }\n${ROUTE('access: [api_key], plan: p')}`;
 
 const CASES: readonly (readonly [string, string, readonly string[]])[] = [
   [ROUTE('access: [jwt]'), ROUTE('access: public'), ['route a: became public']],
+  [
+    LIFE('max_age: 30d, rotate_every: 7d'),
+    LIFE('max_age: 60d'),
+    ['api_keys.max_age lets keys live longer', 'api_keys.rotate_every lets keys live longer'],
+  ],
+  [LIFE('max_age: 30d'), LIFE('max_age: 10d, rotate_every: 7d'), []],
   [ROUTE('access: [jwt]'), ROUTE('access: [jwt, api_key]'), ['route a: takes an API key alone']],
   [ROUTE('access: [[api_key, jwt]]'), ROUTE('access: [jwt]'), ['route a: takes a token alone']],
   [ROUTE('access: [jwt]'), ROUTE('access: [jwt, anonymous]'), ['route a: takes anonymous callers']],
