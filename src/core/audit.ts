@@ -1,5 +1,6 @@
 import type { Decision } from './decision.ts';
 import type { Policy } from './policy.ts';
+import type { AuditEvent } from './records.ts';
 import type { Request } from './request.ts';
 
 /** What Envoy's dynamic metadata and the audit line both say of a decision; absent facts are left out. */
@@ -20,6 +21,19 @@ const HOST_CHARS_MAX = 260;
 const METHOD_CHARS_MAX = 32;
 const SECRET_CHARS_MIN = 16;
 const CUT = '…';
+const EVENT_FACTS = [
+  'route',
+  'http_method',
+  'path',
+  'host',
+  'method',
+  'username',
+  'subject',
+  'client',
+  'plan',
+  'environment',
+  'issuer',
+];
 
 /** The facts of a decision, strings only, as Envoy's rate-limit filter can match no others. */
 export function decisionFacts(policy: Policy, decision: Decision): DecisionFacts {
@@ -77,6 +91,43 @@ export function auditLine(
   line['request_id'] = request.id;
   line['took_us'] = Math.round(context.tookMs * 1000);
   return line;
+}
+
+/** A refused decision as stores keep it, made of its audit line. */
+export function refusedEvent(line: { readonly [name: string]: string | number }): AuditEvent {
+  const text = (name: string) => (line[name] === undefined ? undefined : String(line[name]));
+  const keyId = text('key_id');
+  const facts = EVENT_FACTS.flatMap((name) => {
+    const value = text(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return {
+    id: text('id') ?? '',
+    time: text('time') ?? '',
+    event: 'decision.refused',
+    workspace_id: text('workspace'),
+    object: keyId === undefined ? undefined : { kind: 'key', id: keyId },
+    reason: text('reason'),
+    request_id: text('request_id'),
+    address: text('address'),
+    facts: Object.fromEntries(facts),
+  };
+}
+
+/** An event without what the policy masks: names of users and addresses become keyed digests. */
+export function maskEvent(
+  event: AuditEvent,
+  policy: Pick<Policy, 'mask'>,
+  mask: (value: string) => string,
+): AuditEvent {
+  const { username: hidesNames, address: hidesAddresses } = policy.mask;
+  const { actor, address } = event;
+  const isNamed = hidesNames && actor?.username !== undefined;
+  return {
+    ...event,
+    ...(isNamed && { actor: { ...actor, username: mask(actor.username) } }),
+    ...(hidesAddresses && address !== undefined && { address: mask(address) }),
+  };
 }
 
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */

@@ -3,6 +3,7 @@ import { type ApiKey, type KeyHash, type KeyKind, parseKeyHash } from './api-key
 import { compileOrigins, type OriginRule } from './origin.ts';
 import { compileFigures } from './plan.ts';
 import type { WrittenFigures } from './policy.ts';
+import type { StoredKey } from './records.ts';
 import { type Catalogue, minimalGrants } from './scope.ts';
 
 /** Domains as written: a list, or a list and whether the header may be missing (default: it may). */
@@ -62,6 +63,23 @@ export function compileKey(record: KeyRecord, catalogue?: Catalogue): ApiKey {
     hideCredentials: record.hide_credentials ?? false,
     expiresAtMs: timeOf(record.expires_at),
     status: record.disabled === true ? 'disabled' : 'active',
+  };
+}
+
+/**
+ * Compiles a stored key: a team key belongs to the team that owns it. The catalogue of scopes stays out of it, so that
+ * it is the same under every policy. Throws where a list or time is malformed.
+ */
+export function compileStored(stored: StoredKey): ApiKey {
+  const { workspace_id, owner, kind, status } = stored;
+  const key = compileKey({ ...stored, hash: '', workspace: workspace_id });
+  return {
+    ...key,
+    team: kind === 'team' ? owner : undefined,
+    status,
+    lostOwner: stored.revoked_because === 'owner_gone',
+    createdAtMs: timeOf(stored.created_at),
+    rotatedAtMs: timeOf(stored.rotated_at),
   };
 }
 

@@ -16,3 +16,23 @@ export function mintKsuid(bytes: Uint8Array, nowMs: number): string {
   }
   return text;
 }
+
+/**
+ * Makes ids for what happens many times a second: one KSUID for each second, and a number within it. They sort
+ * among KSUIDs by time. `draw` gives 16 random bytes for each second.
+ */
+export function createEventIds(draw: () => Uint8Array): (nowMs: number) => string {
+  let second = -1;
+  let stem = '';
+  let count = 0;
+  return (nowMs) => {
+    const now = Math.floor(nowMs / 1000);
+    if (now !== second) {
+      second = now;
+      stem = mintKsuid(draw(), nowMs);
+      count = 0;
+    }
+    count += 1;
+    return `${stem}-${String(count).padStart(7, '0')}`;
+  };
+}

@@ -1,6 +1,9 @@
 import type { AuditEvent, RecordKind, RecordOf, StoredKey } from './records.ts';
 
-/** The name of a record. Users, teams and roles are unique within their workspace; keys and workspaces everywhere. */
+/**
+ * The name of a record. Users, teams and roles are unique within their workspace; keys and workspaces everywhere, and
+ * of their names only the id counts.
+ */
 export type RecordName = { readonly workspace?: string | undefined; readonly id: string };
 
 /** A record and its version, which every change raises by one; the first is 1. */
@@ -47,7 +50,10 @@ export type Conflict = {
   readonly at: number;
 };
 
-/** A page is at most `limit` items (1 to 200) after the item that `after` names; the answer's `next` is the next `after`. */
+/**
+ * A page is at most `limit` items (1 to 200) after the place that `after` names: the `next` of the page before, which
+ * is absent on the last page. Going on from page to page meets each item once that was there all the time.
+ */
 export type PageRequest = { readonly limit: number; readonly after?: string | undefined };
 export type Page<T> = { readonly items: readonly T[]; readonly next?: string | undefined };
 
@@ -65,6 +71,7 @@ export type KeyFilter = {
   readonly unusedSinceMs?: number | undefined;
   readonly nowMs: number;
 };
+/** A workspace counts as its own. */
 export type RecordFilter = { readonly workspace?: string | null | undefined };
 export type EventFilter = {
   readonly workspace?: string | null | undefined;
@@ -80,21 +87,27 @@ export type EventFilter = {
 /** A key with what its use has left behind; `lastUsedAtMs` is right within the flush interval. */
 export type ListedKey = Versioned<StoredKey> & { readonly lastUsedAtMs?: number | undefined };
 
-/** Requests of one key in one hour; `refusals` by reason, those that were allowed not among them. */
+/** One hour of a key: all its requests, and how many of them were refused, by reason. */
 export type UsageHour = {
   readonly startMs: number;
   readonly requests: number;
   readonly refusals: Readonly<Record<string, number>>;
 };
 
-/** One use of a key as the gate reports it; `reason` is that of a refusal. Buffered, never awaited. */
+/**
+ * One use of a key as the gate reports it; `reason` is that of a refusal. Each use counts as the last one, also one
+ * that was refused. Buffered, never awaited. A key that only a policy declares has hours, but no last use.
+ */
 export type KeyUse = {
   readonly keyId: string;
   readonly nowMs: number;
   readonly reason?: string | undefined;
 };
 
-/** Keys whose end or last use lies in a span, for events of their life; each bound is epoch ms. */
+/**
+ * Keys whose time lies in a span, for events of their life: from `fromMs` on and before `toMs`, or last used (or
+ * made, when never used) before `beforeMs`; epoch ms.
+ */
 export type KeySpan =
   | {
       readonly by: 'expires_at' | 'created_at' | 'rotated_at';
@@ -116,7 +129,7 @@ export type RecordStore = {
   readonly getKey: (id: string) => Promise<ListedKey | undefined>;
   /** A key by the hash of any of its secrets. */
   readonly getKeyByHash: (hash: string) => Promise<ListedKey | undefined>;
-  /** Newest first. */
+  /** Newest first: the one that came last into the store. */
   readonly listKeys: (filter: KeyFilter, page: PageRequest) => Promise<Page<ListedKey>>;
   /** In the order of ids (by workspace first). */
   readonly list: <K extends Exclude<RecordKind, 'key'>>(
@@ -126,7 +139,7 @@ export type RecordStore = {
   ) => Promise<Page<Versioned<RecordOf[K]>>>;
   readonly commit: (commit: Commit) => Promise<Conflict | undefined>;
   readonly findAnswer: (id: string, nowMs: number) => Promise<KeptAnswer | undefined>;
-  /** Newest first. */
+  /** Newest first, by their time. */
   readonly listEvents: (filter: EventFilter, page: PageRequest) => Promise<Page<AuditEvent>>;
   /** Keeps events that no change caused, as refused decisions; buffered, bounded, never awaited. */
   readonly recordEvent: (event: AuditEvent) => void;

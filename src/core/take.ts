@@ -58,6 +58,15 @@ export function take(
   return { taken: { usages, refused, receipt }, next };
 }
 
+/** How groups stand before a request: what `take` would tell, with nothing taken. `states` are in their order. */
+export function peek(
+  states: readonly (CounterState | undefined)[],
+  groups: readonly LimitGroup[],
+  nowMs: number,
+): readonly Usage[] {
+  return groups.flatMap((group, index) => usagesOf(group, read(states[index], group, nowMs), true));
+}
+
 /** Corrects a charge of `from` units taken at `takenAtMs` to `to` units, in the windows that still run. */
 export function settle(
   state: CounterState,
