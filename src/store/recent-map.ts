@@ -4,6 +4,8 @@ import { randomInt } from 'node:crypto';
 export type RecentMap<V> = {
   readonly get: (key: string) => V | undefined;
   readonly put: (key: string, value: V) => void;
+  readonly remove: (key: string) => void;
+  readonly clear: () => void;
   /** Entries held now, and entries forgotten because there were too many. */
   readonly counts: () => { readonly held: number; readonly forgotten: number };
 };
@@ -35,6 +37,10 @@ export function createRecentMap<V>(max: number): RecentMap<V> {
       const shard = shardOf(key);
       putEntry(shard, { key, value, slack });
       if (shard.entries.size > shardMax) forgotten += forget(shard.entries, batch);
+    },
+    remove: (key) => void shardOf(key).entries.delete(key),
+    clear() {
+      for (const { entries } of shards) entries.clear();
     },
     counts: () => ({ held: shards.reduce((sum, { entries }) => sum + entries.size, 0), forgotten }),
   };

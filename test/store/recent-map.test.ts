@@ -41,3 +41,15 @@ describe('a large map', () => {
     expect(lost).toEqual([]);
   });
 });
+
+describe('any map', () => {
+  test.each([3, LARGE])('of %i entries removes one, or all', (max) => {
+    const map = createRecentMap<number>(max);
+    for (const key of ['a', 'b', 'c']) map.put(key, 1);
+    map.remove('b');
+    map.remove('never');
+    expect(['a', 'b', 'c'].map(map.get)).toEqual([1, undefined, 1]);
+    map.clear();
+    expect(map.counts()).toEqual({ held: 0, forgotten: 0 });
+  });
+});

@@ -1,0 +1,167 @@
+import type { KeyHash } from '../core/api-key.ts';
+import { compileStored } from '../core/key-record.ts';
+import type { Workspace } from '../core/policy.ts';
+import type { FoundKey, Owner } from '../core/ports.ts';
+import type { RecordName } from '../core/record-store.ts';
+import type { RoleDefinition } from '../core/role.ts';
+import { compileWorkspace } from '../core/workspace-record.ts';
+import { digestOf } from './commit-key.ts';
+import { createRecentMap, type RecentMap } from './recent-map.ts';
+import { numberOf, readRecord, textOf, userName } from './rows.ts';
+import type { Row, Sql } from './sql.ts';
+
+type CustomRoles = ReadonlyMap<string, RoleDefinition>;
+
+/** What the gate looks up, through a cache. A throw means that the database failed, or that a record is broken. */
+export type Gate = {
+  readonly findKey: (hash: KeyHash) => FoundKey | undefined;
+  readonly findWorkspace: (id: string) => Workspace | undefined;
+  readonly findOwner: (name: RecordName) => Owner | undefined;
+  readonly findRoles: (workspace: string | undefined) => CustomRoles | undefined;
+  /** Drops from the cache what was committed since, by whatever process; all of it when that cannot be told. */
+  readonly catchUp: () => void;
+};
+
+/** Compiled keys held in memory: some 40 MB at most. */
+const CACHED_KEYS = 16_384;
+/** Apart, so that whoever guesses keys pushes nobody's key out. */
+const CACHED_UNKNOWN = 4096;
+const CACHED_OTHERS = 8192;
+/** From so many changes on it costs less to begin anew. */
+const CHANGES_MAX = 5000;
+
+/** Makes the look-ups of a database that was migrated. */
+export function createGate(sql: Sql): Gate {
+  const keys = createRecentMap<FoundKey>(CACHED_KEYS);
+  const unknown = createRecentMap<true>(CACHED_UNKNOWN);
+  const others = {
+    workspace: createRecentMap<{ readonly found: Workspace | undefined }>(CACHED_OTHERS),
+    user: createRecentMap<{ readonly found: Owner | undefined }>(CACHED_OTHERS),
+    role: createRecentMap<{ readonly found: CustomRoles | undefined }>(CACHED_OTHERS),
+  };
+  const all = [keys, unknown, ...Object.values(others)];
+  const drop = (kind: string, name: string): void => {
+    if (kind === 'key') {
+      keys.remove(name);
+      unknown.remove(name);
+    } else if (kind === 'workspace' || kind === 'user' || kind === 'role') {
+      others[kind].remove(name);
+    }
+  };
+  const clear = () => {
+    for (const cache of all) cache.clear();
+  };
+  return {
+    findKey(hash) {
+      const cached = keys.get(hash);
+      if (cached || unknown.get(hash)) return cached;
+      const found = readKey(sql, hash);
+      if (found) keys.put(hash, found);
+      else unknown.put(hash, true);
+      return found;
+    },
+    findWorkspace: (id) => remembered(others.workspace, id, () => readWorkspace(sql, id)),
+    findOwner: (name) => remembered(others.user, userName(name), () => readOwner(sql, name)),
+    findRoles: (workspace = '') =>
+      remembered(others.role, workspace, () => readRoles(sql, workspace)),
+    catchUp: follower(sql, { drop, clear }),
+  };
+}
+
+function remembered<V>(cache: RecentMap<{ readonly found: V }>, name: string, read: () => V): V {
+  const cached = cache.get(name);
+  if (cached) return cached.found;
+  const found = read();
+  cache.put(name, { found });
+  return found;
+}
+
+/** Follows the table of changes from where it ends now. */
+function follower(
+  sql: Sql,
+  cache: {
+    readonly drop: (kind: string, name: string) => void;
+    readonly clear: () => void;
+  },
+): () => void {
+  let seen = lastChange(sql);
+  const follow = (): void => {
+    const changes = sql.all(
+      'SELECT seq, kind, name FROM change WHERE seq > ? ORDER BY seq LIMIT ?',
+      [seen, CHANGES_MAX],
+    );
+    const first = changes[0];
+    if (!first) return;
+    if (changes.length === CHANGES_MAX || numberOf(first, 'seq') !== seen + 1) {
+      seen = lastChange(sql);
+      cache.clear();
+      return;
+    }
+    for (const change of changes) cache.drop(textOf(change, 'kind'), textOf(change, 'name'));
+    seen += changes.length;
+  };
+  return () => {
+    try {
+      follow();
+    } catch (cause) {
+      cache.clear();
+      throw cause;
+    }
+  };
+}
+
+function lastChange(sql: Sql): number {
+  const row = sql.get('SELECT coalesce(max(seq), 0) AS seq FROM change');
+  return row ? numberOf(row, 'seq') : 0;
+}
+
+function readKey(sql: Sql, hash: KeyHash): FoundKey | undefined {
+  const row = sql.get(
+    `SELECT k.id, k.record, s.until_ms FROM secret s JOIN key k ON k.row = s.key_row
+     WHERE s.hash = ?`,
+    [digestOf(hash)],
+  );
+  if (!row) return undefined;
+  const until = row['until_ms'] === null ? undefined : numberOf(row, 'until_ms');
+  return { key: compiled(row, 'key', () => compileStored(readRecord('key', row))), until };
+}
+
+function readWorkspace(sql: Sql, id: string): Workspace | undefined {
+  const row = sql.get(
+    "SELECT id, record FROM record WHERE kind = 'workspace' AND workspace = ? AND id = ?",
+    [id, id],
+  );
+  return row && compiled(row, 'workspace', () => compileWorkspace(readRecord('workspace', row)));
+}
+
+function readOwner(sql: Sql, { workspace = '', id }: RecordName): Owner | undefined {
+  const row = sql.get(
+    "SELECT id, record FROM record WHERE kind = 'user' AND workspace = ? AND id = ?",
+    [workspace, id],
+  );
+  if (!row) return undefined;
+  const { status, scopes, roles } = readRecord('user', row);
+  return { active: status === 'active', scopes, roles };
+}
+
+function readRoles(sql: Sql, workspace: string): CustomRoles | undefined {
+  const rows = sql.all(
+    "SELECT id, record FROM record WHERE kind = 'role' AND workspace = ? ORDER BY id",
+    [workspace],
+  );
+  if (rows.length === 0) return undefined;
+  return new Map(
+    rows.map((row) => {
+      const { id, inherits, scopes } = readRecord('role', row);
+      return [id, { inherits, scopes }];
+    }),
+  );
+}
+
+function compiled<T>(row: Row, kind: string, compile: () => T): T {
+  try {
+    return compile();
+  } catch (cause) {
+    throw new Error(`${kind} ${textOf(row, 'id')} in the store is broken`, { cause });
+  }
+}

@@ -1,0 +1,51 @@
+import { assembleStore } from './assemble.ts';
+import { readCounter } from './batch.ts';
+import type { Ask } from './engine.ts';
+import { createGate, type Gate } from './gate.ts';
+import { openSql } from './sql.ts';
+import { openForReading } from './sqlite-file.ts';
+import { CHANGE_POLL_MS, type Store, type StoreOptions } from './store.ts';
+import { openLink } from './worker-link.ts';
+
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
+  import.meta.url,
+);
+/** Small enough that handing a part to the worker holds up no check. */
+const PART_SIZE = 500;
+
+/**
+ * Opens a store in one file, for one server; a second process, such as the command line, may change it too. All
+ * writing and listing is done by a worker thread; here the gate's look-ups are read. Rejects where the file cannot
+ * be opened, is no store, or was written by a newer version.
+ */
+export async function openSqliteStore(path: string, options: StoreOptions): Promise<Store> {
+  const link = await openLink(WORKER, path);
+  try {
+    const db = openForReading(path);
+    const sql = openSql(db);
+    const gate = createGate(sql);
+    const poll = setInterval(() => catchUpQuietly(gate), CHANGE_POLL_MS).unref();
+    const closeParts = async (): Promise<void> => {
+      clearInterval(poll);
+      if (db.isOpen) db.close();
+      await link.close();
+    };
+    const ask: Ask = link.ask;
+    const readLasting = (counter: string) => readCounter(sql, counter);
+    return assembleStore(
+      { ask, gate, readLasting, closeParts },
+      { ...options, partSize: PART_SIZE },
+    );
+  } catch (cause) {
+    await link.close();
+    throw cause;
+  }
+}
+
+/** A failure has emptied the cache: the next look-up asks the file, and tells. */
+function catchUpQuietly({ catchUp }: Gate): void {
+  try {
+    catchUp();
+  } catch {}
+}
