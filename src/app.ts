@@ -1,26 +1,27 @@
-import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import { type Environment, readEnvironment } from './config/environment.ts';
-import { writeListen } from './config/location.ts';
+import { hash, randomBytes } from 'node:crypto';
+import { createApi } from './api/api.ts';
+import { judgeAdminToken, mintAdminToken } from './app/admin-token.ts';
+import { applyChange, refuseChange } from './app/changes.ts';
+import { apiParts, openApi, openCheck, openOps } from './app/listeners.ts';
+import { hostAddresses, openParts, type Parts, portsOf } from './app/parts.ts';
+import { findClashes, maskingRecords, openStore } from './app/store.ts';
+import { openUpkeep } from './app/upkeep.ts';
+import { readEnvironment } from './config/environment.ts';
 import { type OpenPolicy, openPolicy, type PolicyChange } from './config/open-policy.ts';
 import { writeProblem } from './config/problem.ts';
-import type { Settings, TlsFiles } from './config/settings.ts';
-import { guardPorts, PortFailure } from './core/ports.ts';
-import { type CheckRecord, createHandleCheck } from './envoy/authorization.ts';
-import { loadProtocol } from './envoy/protocol.ts';
-import { type CheckServer, openCheckServer, type ServerTls } from './envoy/server.ts';
-import type { TokenEvent } from './jwt/settings.ts';
-import { openTokenVerifier, type TokenVerifier } from './jwt/verifier.ts';
-import { type LineWriter, openLineWriter } from './observe/line-writer.ts';
-import { type Logger, openLog } from './observe/log.ts';
-import { createMetrics, type Metrics } from './observe/metrics.ts';
-import { type OpsServer, openOpsServer } from './observe/ops-server.ts';
-import { createRecorder } from './observe/recorder.ts';
-import { type MemoryStore, openMemoryStore } from './store/memory.ts';
+import type { Policy } from './core/policy.ts';
+import { openTokenVerifier } from './jwt/verifier.ts';
+import { openLineWriter } from './observe/line-writer.ts';
+import { openLog } from './observe/log.ts';
+import { createMask } from './observe/recorder.ts';
+import type { Store } from './store/store.ts';
+
+/** What stands in the way of opening, one problem a line. */
+export type Problems = { readonly problems: readonly string[] };
 
 /** A running Postern. */
 export type App = {
-  readonly store: MemoryStore;
+  readonly store: Store;
   readonly reload: () => Promise<void>;
   /** Drains: tells health and readiness, answers what is in flight, flushes the audit. */
   readonly close: () => Promise<void>;
@@ -32,208 +33,179 @@ export type AppOptions = {
   readonly logLevel: string;
 };
 
+/** The management API without a listener; every call is the administrator's, unless it brings a credential. */
+export type LocalApi = {
+  readonly policy: Policy;
+  readonly call: (request: Request) => Promise<Response>;
+  readonly close: () => Promise<void>;
+};
+
 const STDOUT = 1;
 const FLUSH_MS = 2000;
 /** Time for Envoy to see NOT_SERVING before connections close. */
 const NOTICE_MS = 1000;
 /** Time for checks in flight; each has an inner budget far below. */
 const GRACE_MS = 5000;
+const TOKEN_BYTES = 32;
 
 /** Opens everything that a policy asks for, or names the policy's problems. */
-export async function openApp(
-  options: AppOptions,
-): Promise<App | { readonly problems: readonly string[] }> {
+export async function openApp(options: AppOptions): Promise<App | Problems> {
   const env = readEnvironment();
+  const unfit = judgeAdminToken(env['POSTERN_ADMIN_TOKEN']);
+  if (unfit !== undefined) return { problems: [unfit] };
+  const heard: Heard = {};
+  const opened = await openHeardPolicy(options.path, heard);
+  if ('problems' in opened) return opened;
   const log = openLog(options.logLevel);
-  const writer = openLineWriter(STDOUT);
-  const heard: {
-    change?: (change: PolicyChange) => void;
-    problem?: (texts: readonly string[]) => void;
-  } = {};
+  for (const warning of opened.warnings) log.warn(writeProblem(warning));
+  const store = await openStore(opened.settings, options.path, log);
+  const clashes = await findClashes(store, opened.policy());
+  if (clashes.length > 0) {
+    await Promise.all([store.close(), opened[Symbol.asyncDispose]()]);
+    return { problems: clashes };
+  }
+  const parts = openParts({ opened, env, log, store, writer: openLineWriter(STDOUT) });
+  heard.accept = (policy) => findClashes(store, policy);
+  heard.change = (change) => applyChange(parts, change);
+  heard.problem = (problems) => refuseChange(parts, problems);
+  const close = await serve(parts);
+  return { store, reload: opened.reload, close };
+}
+
+/** Opens the management API of a policy and its store in this process, for the command line. */
+export async function openLocalApi(options: {
+  readonly path: string;
+}): Promise<LocalApi | Problems> {
+  const opened = await openHeardPolicy(options.path, {});
+  if ('problems' in opened) return opened;
+  const isLasting = opened.settings.store.kind !== 'memory';
+  if (!isLasting) {
+    await opened[Symbol.asyncDispose]();
+    const advice = 'use "store: sqlite:PATH", or set POSTERN_URL to ask a running Postern';
+    return { problems: [`${options.path}: a store in memory is the server's alone; ${advice}`] };
+  }
+  const log = openLog('warn');
+  const store = await openStore(opened.settings, options.path, log);
+  const tokens = openTokenVerifier();
+  tokens.use(opened.policy().issuers);
+  const env = readEnvironment();
+  const token = randomBytes(TOKEN_BYTES).toString('base64url');
+  const mask = createMask(env['POSTERN_MASK_KEY']);
+  const api = createApi({
+    ...apiParts({
+      opened,
+      env,
+      log,
+      store,
+      records: maskingRecords(store, opened.policy, mask),
+      ports: portsOf(store, tokens),
+      // The stream is the server's; the store keeps the event.
+      tell: () => {},
+      hostAddresses: hostAddresses(),
+    }),
+    adminDigests: async () => [hash('sha256', token, 'hex')],
+  });
+  return {
+    policy: opened.policy(),
+    call: (request) => api(asAdmin(request, token), undefined),
+    close: async () => {
+      await store.close();
+      await tokens[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Makes the admin token of a policy's store and keeps its digest; `exists` when there is one already. */
+export async function makeAdminToken(options: {
+  readonly path: string;
+  readonly replace: boolean;
+}): Promise<{ readonly token: string } | { readonly exists: true } | Problems> {
+  const opened = await openHeardPolicy(options.path, {});
+  if ('problems' in opened) return opened;
+  const store = await openStore(opened.settings, options.path, openLog('warn'));
+  try {
+    const token = await mintAdminToken(store, options.replace);
+    return token === undefined ? { exists: true } : { token };
+  } finally {
+    await store.close();
+    await opened[Symbol.asyncDispose]();
+  }
+}
+
+/** Who hears of the policy's changes; filled once what they change is open. */
+type Heard = {
+  accept?: (policy: Policy) => Promise<readonly string[]>;
+  change?: (change: PolicyChange) => void;
+  problem?: (texts: readonly string[]) => void;
+};
+
+async function openHeardPolicy(path: string, heard: Heard): Promise<OpenPolicy | Problems> {
   const opened = await openPolicy({
-    path: options.path,
-    env,
+    path,
+    env: readEnvironment(),
+    accept: async (policy) => (await heard.accept?.(policy)) ?? [],
     onChange: (change) => heard.change?.(change),
     onProblem: (problems) => heard.problem?.(problems),
   });
-  if ('problems' in opened) return { problems: opened.problems.map(writeProblem) };
-  for (const warning of opened.warnings) log.warn(writeProblem(warning));
-  const parts = openParts({ opened, log, writer, env });
-  heard.change = (change) => applyChange(parts, change);
-  heard.problem = (problems) => refuseChange(parts, problems);
-  const check = await openCheck(parts);
-  const ops = await openOps(parts).catch(async (cause) => {
-    await check.close(0);
+  return 'problems' in opened ? { problems: opened.problems.map(writeProblem) } : opened;
+}
+
+/** Opens the listeners and tells where they are; the answer closes everything. */
+async function serve(parts: Parts): Promise<() => Promise<void>> {
+  const { writer } = parts;
+  const closing: (() => Promise<void>)[] = [];
+  try {
+    const check = await openCheck(parts);
+    closing.unshift(() => check.close(GRACE_MS));
+    const api = await openApi(parts);
+    if (api) closing.unshift(api.close);
+    const ops = await openOps(parts);
+    const upkeep = openUpkeep({
+      store: parts.records,
+      policy: parts.opened.policy,
+      makeId: parts.makeId,
+      tell: parts.tell,
+      onFailure: (cause) => parts.log.error({ err: cause }, 'the upkeep of the store failed'),
+    });
+    announce(writer, 'check', check.address);
+    if (api) announce(writer, 'api', api.address);
+    announce(writer, 'ops', ops.address);
+    return async () => {
+      parts.log.info('draining');
+      parts.state.isDraining = true;
+      check.stopServing();
+      await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
+      await Promise.all([check.close(GRACE_MS), api?.close(), upkeep.close()]);
+      await parts.store.close();
+      await writer.flush(FLUSH_MS);
+      await ops.close();
+      await closeSources(parts);
+      parts.log.info('stopped');
+    };
+  } catch (cause) {
+    for (const close of closing) await close();
+    await parts.store.close();
     throw cause;
-  });
-  announce(writer, 'check', check.address);
-  announce(writer, 'ops', ops.address);
-  return {
-    store: parts.store,
-    reload: opened.reload,
-    close: () => close(parts, check, ops),
-  };
-}
-
-type Parts = {
-  readonly opened: OpenPolicy;
-  readonly log: Logger;
-  readonly writer: LineWriter;
-  readonly store: MemoryStore;
-  readonly tokens: TokenVerifier;
-  readonly metrics: Metrics;
-  readonly maskKey: string | undefined;
-  readonly state: { isDraining: boolean };
-};
-
-function openParts(given: {
-  readonly opened: OpenPolicy;
-  readonly log: Logger;
-  readonly writer: LineWriter;
-  readonly env: Environment;
-}): Parts {
-  const { opened, log, writer, env } = given;
-  const store = openStore(opened.settings);
-  const metrics = createMetrics({
-    subjects: store.counts,
-    audit: writer.counts,
-    jwks: () =>
-      tokens.state().flatMap(({ issuers, keys, status }) =>
-        issuers.map((issuer) => ({
-          issuer,
-          keys,
-          isUsable: status === 'fresh' || status === 'stale',
-        })),
-      ),
-    build: { version: version(), node: process.versions.node },
-  });
-  const tokens = openTokenVerifier({ onEvent: (event) => hearToken(event, metrics, log) });
-  tokens.use(opened.policy().issuers);
-  metrics.reload(true, Date.now(), opened.policy().hash);
-  const maskKey = env['POSTERN_MASK_KEY'];
-  return { opened, log, writer, store, tokens, metrics, maskKey, state: { isDraining: false } };
-}
-
-function openStore({ store, limits }: Settings): MemoryStore {
-  if (store.kind !== 'memory') {
-    throw new Error(`store: ${store.kind} is not part of this version; use "store: memory"`);
   }
-  return openMemoryStore(limits);
 }
 
-function openCheck(parts: Parts): Promise<CheckServer> {
-  const { opened, log, store, tokens, metrics } = parts;
-  const protocol = loadProtocol();
-  const { findKey, findWorkspace, takeLimits } = store;
-  const stored = { findOwner: () => undefined, findRoles: () => undefined };
-  const handleCheck = createHandleCheck({
-    ports: guardPorts({
-      findKey,
-      findWorkspace,
-      takeLimits,
-      verifyToken: tokens.verify,
-      ...stored,
-    }),
-    policy: opened.policy,
-    now: Date.now,
-    hostAddresses: hostAddresses(),
-    record: recordWith(parts),
-    onFailure: (cause) => {
-      metrics.failure(cause instanceof PortFailure ? 'port' : 'bug');
-      log.error({ err: cause }, 'a check failed and was denied');
-    },
-  });
-  const { address, tls } = opened.settings.listen.check;
-  return openCheckServer({
-    address: writeListen(address),
-    tls: tls && readTls(tls),
-    protocol,
-    handleCheck,
-  });
+async function closeSources({ tokens, opened }: Parts): Promise<void> {
+  await tokens[Symbol.asyncDispose]();
+  await opened[Symbol.asyncDispose]();
 }
 
-/** Metrics and audit of a check; why a credential was refused goes to the log of whoever debugs. */
-function recordWith(parts: Parts): (record: CheckRecord) => void {
-  const recorder = createRecorder(parts);
-  return (record) => {
-    recorder(record);
-    const { decision, request } = record;
-    if (decision.kind !== 'deny' || decision.detail === undefined) return;
-    const { reason, detail } = decision;
-    parts.log.debug({ reason, detail, request_id: request.id }, 'refused');
-  };
-}
-
-function openOps({ opened, metrics, state }: Parts): Promise<OpsServer> {
-  return openOpsServer(writeListen(opened.settings.listen.ops), {
-    product: () => opened.policy().product,
-    unready: () => (state.isDraining ? ['draining'] : []),
-    metrics: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
-  });
-}
-
-function applyChange({ tokens, metrics, log }: Parts, change: PolicyChange): void {
-  tokens.use(change.policy.issuers);
-  metrics.reload(true, Date.now(), change.policy.hash);
-  for (const warning of change.warnings) log.warn(writeProblem(warning));
-  for (const looser of change.loosened)
-    log.warn({ loosened: looser }, 'the new policy allows more');
-  for (const key of change.restart) log.warn(`${key} has changed: restart to apply it`);
-  log.info({ policy: change.policy.hash }, 'policy reloaded');
-}
-
-function refuseChange({ metrics, log }: Parts, problems: readonly string[]): void {
-  metrics.reload(false, Date.now(), '');
-  for (const problem of problems) log.error(problem);
-  log.error('the policy has problems: the one before stays in force');
-}
-
-function hearToken(event: TokenEvent, metrics: Metrics, log: Logger): void {
-  if (event.kind === 'cache') {
-    metrics.tokenCache(event.hit ? 'hit' : 'miss');
-    return;
-  }
-  const { issuer, location, detail } = event;
-  if (event.kind === 'jwks_key_skipped') {
-    log.warn({ issuer, location, detail }, 'a key of the set is not used');
-    return;
-  }
-  metrics.jwksFetch(issuer, event.ok ? 'ok' : 'failed');
-  if (!event.ok) log.warn({ issuer, location, detail }, 'the key set cannot be loaded');
-}
-
-async function close(parts: Parts, check: CheckServer, ops: OpsServer): Promise<void> {
-  parts.log.info('draining');
-  parts.state.isDraining = true;
-  check.stopServing();
-  await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
-  await check.close(GRACE_MS);
-  await parts.writer.flush(FLUSH_MS);
-  await ops.close();
-  await parts.tokens[Symbol.asyncDispose]();
-  await parts.opened[Symbol.asyncDispose]();
-  parts.log.info('stopped');
-}
-
-function announce(writer: LineWriter, listener: 'check' | 'ops', address: string): void {
+function announce(
+  writer: Parts['writer'],
+  listener: 'check' | 'api' | 'ops',
+  address: string,
+): void {
   writer.write(JSON.stringify({ msg: 'listening', listener, address }));
 }
 
-function readTls({ cert, key, clientCa, clientNames }: TlsFiles): ServerTls {
-  return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    clientCa: clientCa === undefined ? undefined : readFileSync(clientCa),
-    clientNames,
-  };
-}
-
-function hostAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return new Set(all.map(({ address }) => address));
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return String(JSON.parse(text).version);
+/** A request with the administrator's token where it brings no credential itself. */
+function asAdmin(request: Request, token: string): Request {
+  const isOwn = request.headers.has('authorization') || request.headers.has('x-api-key');
+  if (!isOwn) request.headers.set('authorization', `Bearer ${token}`);
+  return request;
 }

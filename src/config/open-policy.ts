@@ -25,6 +25,8 @@ export type PolicySource = {
   readonly env: Environment;
   readonly now?: () => number;
   readonly pollMs?: number;
+  /** Has the last word on a policy that is sound by itself: what else stands against it, one problem a line. */
+  readonly accept?: (policy: Policy) => Promise<readonly string[]>;
   readonly onChange?: (change: PolicyChange) => void;
   /** A reload failed for these problems, one a line; the policy before it stays. */
   readonly onProblem?: (problems: readonly string[]) => void;
@@ -78,6 +80,11 @@ function keepFresh(
     }
     const settings = readSettings(found.config);
     const next = await compilePolicy({ ...found, config: found.config });
+    const objections = (await source.accept?.(next)) ?? [];
+    if (objections.length > 0) {
+      source.onProblem?.(objections);
+      return;
+    }
     const looser = await loosened(policy, next);
     if (closing.signal.aborted) return;
     policy = next;

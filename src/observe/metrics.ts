@@ -2,7 +2,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 /** What the metrics ask when they are scraped. */
 export type MetricSources = {
-  readonly subjects: () => { readonly subjects: number; readonly forgotten: number };
+  readonly store: () => {
+    readonly subjects: number;
+    readonly forgotten: number;
+    readonly dropped: number;
+    readonly failures: number;
+  };
   readonly audit: () => { readonly waitingBytes: number; readonly dropped: number };
   readonly jwks: () => readonly JwksReading[];
   readonly build: { readonly version: string; readonly node: string };
@@ -131,11 +136,21 @@ function addCollected(registry: Registry, sources: MetricSources): void {
         this.set(read());
       },
     });
-  collected('limit_subjects', 'Subjects counted in memory.', () => sources.subjects().subjects);
+  collected('limit_subjects', 'Subjects counted in memory.', () => sources.store().subjects);
   collected(
     'limit_subjects_forgotten',
     'Subjects forgotten because there were too many.',
-    () => sources.subjects().forgotten,
+    () => sources.store().forgotten,
+  );
+  collected(
+    'store_dropped',
+    'Uses of keys and refused decisions that were not kept.',
+    () => sources.store().dropped,
+  );
+  collected(
+    'store_write_failures',
+    'Writes of buffered figures that failed and were tried again.',
+    () => sources.store().failures,
   );
   collected('audit_dropped', 'Audit lines dropped.', () => sources.audit().dropped);
   collected(

@@ -1,7 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { auditLine, type DecisionFacts, isAudited } from '../core/audit.ts';
+import { auditLine, type DecisionFacts, isAudited, refusedEvent } from '../core/audit.ts';
 import type { Decision } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
+import type { RecordStore } from '../core/record-store.ts';
 import type { Request } from '../core/request.ts';
 import type { LineWriter } from './line-writer.ts';
 import type { Metrics } from './metrics.ts';
@@ -16,41 +17,53 @@ export type Answered = {
   readonly tookMs: number;
 };
 
-/** Turns answered checks into metrics and audit lines; buffered, never awaited. */
+/** Turns answered checks into metrics, audit lines and use counts; buffered, never awaited. */
 export type Recorder = (answered: Answered) => void;
 
-/** Makes the recorder. Without `maskKey` masked values differ from one process to the next. */
-export function createRecorder(options: {
+/** Replaces a value by its keyed digest. */
+export type Mask = (value: string) => string;
+
+export type RecorderOptions = {
   readonly metrics: Metrics;
   readonly writer: LineWriter;
-  readonly maskKey?: string | undefined;
-}): Recorder {
-  const { metrics, writer } = options;
-  const maskKey = options.maskKey ?? randomBytes(32);
-  const mask = (value: string) =>
+  readonly mask: Mask;
+  /** Ids that sort by time. */
+  readonly makeId: (timeMs: number) => string;
+  /** Keeps refused decisions and the use of keys. */
+  readonly store: Pick<RecordStore, 'recordEvent' | 'recordUse'>;
+};
+
+/** Makes the mask. Without a key of one's own, masked values differ from one process to the next. */
+export function createMask(key: string | undefined): Mask {
+  const maskKey = key ?? randomBytes(32);
+  return (value) =>
     `masked:${createHmac('sha256', maskKey).update(value).digest('hex').slice(0, 24)}`;
-  const makeId = createIds();
+}
+
+/** Makes the recorder. */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { metrics, writer, mask, makeId, store } = options;
   return (answered) => {
     const { policy, request, decision, facts, timeMs, tookMs } = answered;
     count(metrics, answered);
+    useKey(store, answered);
     if (isAudited(policy, decision)) {
-      const context = { id: makeId(), timeMs, tookMs, mask };
-      writer.write(JSON.stringify(auditLine(policy, request, facts, context)));
+      const context = { id: makeId(timeMs), timeMs, tookMs, mask };
+      const line = auditLine(policy, request, facts, context);
+      writer.write(JSON.stringify(line));
+      if (decision.kind === 'deny') store.recordEvent(refusedEvent(line));
     }
     if (decision.exposedKey || decision.notices?.includes('key.in_browser')) {
-      writeEvents(writer, answered, { mask, id: makeId() });
+      writeEvents(writer, answered, { mask, id: makeId(timeMs) });
     }
   };
 }
 
-/** Ids of audit lines: random for this process, counted within it. */
-function createIds(): () => string {
-  const instance = randomBytes(12).toString('hex');
-  let last = 0;
-  return () => {
-    last += 1;
-    return `${instance}-${last}`;
-  };
+function useKey({ recordUse }: RecorderOptions['store'], { decision, timeMs }: Answered): void {
+  const isDenied = decision.kind === 'deny';
+  const keyId = decision.principal?.key?.id ?? (isDenied ? decision.key?.id : undefined);
+  if (keyId === undefined) return;
+  recordUse({ keyId, nowMs: timeMs, reason: isDenied ? decision.reason : undefined });
 }
 
 function count(metrics: Metrics, { request, decision, tookMs }: Answered): void {

@@ -1,0 +1,42 @@
+import { hash, randomBytes } from 'node:crypto';
+import { mintKey } from '../core/api-key.ts';
+import type { RecordStore } from '../core/record-store.ts';
+
+const SETTING = 'admin_token';
+const PREFIX = 'postern_admin_';
+const RANDOM_BYTES = 128;
+const CHARS_MIN = 32;
+
+/** SHA-256 (hex) of the admin tokens in force: that of the environment and that of `postern init`. */
+export async function adminDigests(
+  store: RecordStore,
+  token: string | undefined,
+): Promise<readonly string[]> {
+  const kept = await store.getSetting(SETTING);
+  const given = token === undefined ? undefined : digestOf(token);
+  return [given, kept].filter((digest) => digest !== undefined);
+}
+
+/** What is wrong with an admin token from the environment; it is never quoted. */
+export function judgeAdminToken(token: string | undefined): string | undefined {
+  if (token === undefined || (token.length >= CHARS_MIN && /^[\x21-\x7e]+$/.test(token))) {
+    return undefined;
+  }
+  return `POSTERN_ADMIN_TOKEN: use at least ${CHARS_MIN} visible ASCII characters, or run postern init`;
+}
+
+/** Makes an admin token and keeps its digest; undefined when there is one and it is not to be replaced. */
+export async function mintAdminToken(
+  store: RecordStore,
+  isReplacing: boolean,
+): Promise<string | undefined> {
+  const kept = await store.getSetting(SETTING);
+  if (kept !== undefined && !isReplacing) return undefined;
+  const token = mintKey(PREFIX, randomBytes(RANDOM_BYTES));
+  await store.putSetting(SETTING, digestOf(token));
+  return token;
+}
+
+function digestOf(token: string): string {
+  return hash('sha256', token, 'hex');
+}
