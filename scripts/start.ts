@@ -68,6 +68,7 @@ async function startEnvoy(
     adminPort: await preferPort(9901),
     checkAddresses: [postern.addresses['check'] ?? ''],
     opsAddress: postern.addresses['ops'],
+    apiAddress: postern.addresses['api'],
     upstreamPort,
   });
   return runEnvoy(binary, bootstrap);

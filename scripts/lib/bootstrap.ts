@@ -9,6 +9,7 @@ export type BootstrapChange = {
   /** `host:port` or `unix:/path`, one for each Postern. */
   readonly checkAddresses?: readonly string[] | undefined;
   readonly opsAddress?: string | undefined;
+  readonly apiAddress?: string | undefined;
   /** False turns off what makes paths and header names unambiguous, so that Postern sees them as sent. */
   readonly edge?: boolean | undefined;
   readonly rawHeaders?: boolean | undefined;
@@ -55,6 +56,7 @@ export function deriveBootstrap(text: string, change: BootstrapChange): string {
   }
   if (change.checkAddresses) setEndpoints(bootstrap, 'postern', change.checkAddresses);
   if (change.opsAddress) setEndpoints(bootstrap, 'postern_ops', [change.opsAddress]);
+  if (change.apiAddress) setEndpoints(bootstrap, 'postern_api', [change.apiAddress]);
   if (change.upstreamPort)
     setEndpoints(bootstrap, 'upstream', [`127.0.0.1:${change.upstreamPort}`]);
   change.overrides?.(bootstrap);

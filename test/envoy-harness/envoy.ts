@@ -23,12 +23,16 @@ const PATIENT = '5s';
 
 /**
  * Starts a real Envoy with `envoy.yaml`, its ports and what `options` names changed.
- * It waits five seconds for an answer unless `checkTimeout` is given.
+ * It waits five seconds for an answer unless `checkTimeout` is given. Without an `apiAddress` the upstream stands in
+ * for the management API and records what it gets.
  */
 export function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const checkAddresses =
     options.checkAddress === undefined ? options.checkAddresses : [options.checkAddress];
   const manners = { listenerPort: 0, adminPort: 0, checkTimeout: PATIENT };
-  const change = { ...manners, ...options, checkAddresses };
+  const { upstreamPort } = options;
+  const apiAddress =
+    options.apiAddress ?? (upstreamPort === undefined ? undefined : `127.0.0.1:${upstreamPort}`);
+  const change = { ...manners, ...options, checkAddresses, apiAddress };
   return runEnvoy(envoyBinary, deriveBootstrap(readFileSync(BOOTSTRAP_PATH, 'utf8'), change));
 }

@@ -7,11 +7,16 @@ import { type OutputLine, runPostern } from '../../scripts/lib/run-postern.ts';
 
 export type AuditLine = OutputLine & { readonly decision: string };
 
+/** An audit line that is no decision: a change of what is managed, or a step in the life of a key. */
+export type EventLine = OutputLine & { readonly event: string };
+
 export type PosternStart = {
   /** The policy as text, or the path of its file. */
   readonly policy: string | { readonly path: string };
   /** Changes the policy, for instance where its JWKS are. */
   readonly change?: (policy: Document) => void;
+  /** Holds the policy, and a store beside it; outlives the process. One that does not when absent. */
+  readonly folder?: string;
   /** A free port of the loopback address when absent. */
   readonly checkAddress?: string;
   readonly env?: { readonly [name: string]: string };
@@ -31,6 +36,9 @@ export type Postern = {
   readonly audit: () => readonly AuditLine[];
   /** Waits for an audit line, the oldest that fits. Throws when none comes. */
   readonly waitForAudit: (fits: (line: AuditLine) => boolean) => Promise<AuditLine>;
+  readonly events: () => readonly EventLine[];
+  /** All of standard output, as parsed. */
+  readonly lines: () => readonly OutputLine[];
   readonly stderr: () => string;
   readonly pid: number;
   /** SIGTERM, and waits for the end; the answer is the exit code. */
@@ -44,7 +52,7 @@ const POLL_MS = 10;
 
 /** Starts `postern serve` on free ports, with a copy of the policy. */
 export async function startPostern(start: PosternStart): Promise<Postern> {
-  const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+  const folder = start.folder ?? mkdtempSync(join(tmpdir(), 'postern-test-'));
   const configPath = join(folder, 'policy.yaml');
   const write = (policy: string) => writeFileSync(configPath, withListeners(policy, start));
   write(typeof start.policy === 'string' ? start.policy : readFileSync(start.policy.path, 'utf8'));
@@ -53,7 +61,7 @@ export async function startPostern(start: PosternStart): Promise<Postern> {
   const audit = () => running.lines().filter(isAuditLine);
   const end = async (signal: NodeJS.Signals) => {
     await endProcess(child, signal);
-    rmSync(folder, { recursive: true, force: true });
+    if (start.folder === undefined) rmSync(folder, { recursive: true, force: true });
   };
   return {
     checkAddress: addresses['check'] ?? '',
@@ -63,6 +71,8 @@ export async function startPostern(start: PosternStart): Promise<Postern> {
     writePolicy: write,
     audit,
     waitForAudit: (fits) => waitForAudit(audit, fits),
+    events: () => running.lines().filter(isEventLine),
+    lines: running.lines,
     stderr: running.stderr,
     pid: child.pid ?? 0,
     stop: async () => {
@@ -86,6 +96,10 @@ function withListeners(text: string, { change, checkAddress }: PosternStart): st
 
 function isAuditLine(line: OutputLine): line is AuditLine {
   return typeof line['decision'] === 'string';
+}
+
+function isEventLine(line: OutputLine): line is EventLine {
+  return typeof line['event'] === 'string';
 }
 
 async function waitForAudit(

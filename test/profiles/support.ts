@@ -194,7 +194,9 @@ async function wholeAudit(
 
 async function countDecisions(envoy: RunningEnvoy): Promise<number> {
   const stats = await envoy.stats();
-  const count = (name: string) => stats[`cluster.upstream.ext_authz.postern.${name}`] ?? 0;
+  const countOf = (cluster: string, name: string) =>
+    stats[`cluster.${cluster}.ext_authz.postern.${name}`] ?? 0;
+  const count = (name: string) => countOf('upstream', name) + countOf('postern_api', name);
   expect(count('error')).toBe(0);
   return count('ok') + count('denied');
 }
