@@ -12,13 +12,16 @@ export type Company = {
   readonly team?: Versioned<TeamRecord> | undefined;
   /** What a commit must find unchanged, so that no concurrent removal misses the key. */
   readonly requires: readonly Write[];
-  /** The workspace or the owner does not exist. */
+  /** The owner does not exist. */
   readonly errors: readonly FieldError[];
 };
 
 type Named = Pick<StoredKey, 'workspace_id' | 'kind' | 'owner'>;
 
-/** Reads what a key depends on: its workspace, and its owner, who must be active. */
+/**
+ * Reads what a key depends on: its workspace, where somebody registered it, and its owner, who must be active. A
+ * workspace that nobody registered has no plan and no status of its own; its keys stand apart all the same.
+ */
 export async function findCompany(
   { parts, policy }: Pick<Call, 'parts' | 'policy'>,
   { workspace_id: workspace, kind, owner: id }: Named,
@@ -28,9 +31,8 @@ export async function findCompany(
   const errors: FieldError[] = [];
   if (workspace !== undefined && !policy.workspaces.has(workspace)) {
     const found = await store.get('workspace', { id: workspace });
-    const require = { id: workspace };
-    if (found) requires.push({ kind: 'workspace', require, expected: found.version });
-    else errors.push({ pointer: '/workspace_id', detail: 'there is no such workspace' });
+    const expected = found?.version ?? 0;
+    requires.push({ kind: 'workspace', require: { id: workspace }, expected });
   }
   if (kind === 'service') {
     if (id !== undefined) errors.push({ pointer: '/owner', detail: 'a service key has no owner' });

@@ -9,6 +9,7 @@ import { beyondFields, beyondKey } from './keys-power.ts';
 import type { Draft, Imported } from './keys-schema.ts';
 import { auditedKey, showKey } from './keys-show.ts';
 import type { Call, Outcome } from './row.ts';
+import { unknownWorkspace } from './workspaces-known.ts';
 
 const RANDOM_BYTES = 96;
 /** Characters that may be shown of an imported key beside its prefix. */
@@ -22,18 +23,26 @@ type Birth = {
   readonly event: 'key.created' | 'key.imported';
 };
 
-/** Makes a key. Its raw text leaves in this answer alone. */
+/** Makes a key, whose raw text leaves in this answer alone; one that names a hash is taken over. */
 export async function createKey(call: Call<unknown, Draft>): Promise<Outcome> {
-  const prefix = choosePrefix(call.policy, call.body);
+  const { hash, key_prefix: shown } = call.body;
+  if (hash !== undefined) return importKey({ ...call, body: { ...call.body, hash } });
+  if (shown !== undefined) {
+    const detail = 'expected with a hash only: it is read from the key that is made';
+    return fault('validation_failed', [{ pointer: '/key_prefix', detail }]);
+  }
+  const prefix = choosePrefix(call.policy, call.body, (one) => one.checksum && one.prefix !== '');
   if ('detail' in prefix) return fault('validation_failed', [prefix]);
   const { raw, secret } = mintSecret(call, prefix.prefix);
   return keepKey(call, { prefix, secret, raw, event: 'key.created' });
 }
 
 /** Takes over a key that was made elsewhere, known by its hash alone. */
-export async function importKey(call: Call<unknown, Imported>): Promise<Outcome> {
+export async function importKey(
+  call: Call<unknown, Omit<Imported, 'prefix'> & Pick<Draft, 'prefix'>>,
+): Promise<Outcome> {
   const { policy, body } = call;
-  const prefix = choosePrefix(policy, body);
+  const prefix = choosePrefix(policy, body, takesImports);
   if ('detail' in prefix) return fault('validation_failed', [prefix]);
   const hash = parseKeyHash(body.hash);
   const errors = importErrors(prefix, body);
@@ -52,9 +61,12 @@ export function mintSecret(
   return { raw, secret: { hash: hashKey(raw), key_prefix: shownPrefix(prefix, raw) } };
 }
 
-function importErrors(prefix: Prefix, { key_prefix: shown }: Imported): readonly FieldError[] {
+function importErrors(
+  prefix: Prefix,
+  { key_prefix: shown }: Pick<Imported, 'key_prefix'>,
+): readonly FieldError[] {
   const errors: FieldError[] = [];
-  if (prefix.checksum && prefix.prefix !== '') {
+  if (!takesImports(prefix)) {
     const detail = 'keys of this prefix carry a checksum: import under one with checksum: false';
     errors.push({ pointer: '/prefix', detail });
   }
@@ -66,10 +78,16 @@ function importErrors(prefix: Prefix, { key_prefix: shown }: Imported): readonly
   return errors;
 }
 
-/** The prefix that a body names, or the only one that can be meant; else why there is none. */
+/** Keys of every shape stand under a prefix without checksum, and under the empty one. */
+function takesImports({ checksum, prefix }: Prefix): boolean {
+  return !checksum || prefix === '';
+}
+
+/** The prefix that a body names, or the only usual one that can be meant; else why there is none. */
 export function choosePrefix(
   { prefixes }: Pick<Policy, 'prefixes'>,
   body: Pick<Draft, 'prefix' | 'environment'>,
+  isUsual: (prefix: Prefix) => boolean,
 ): Prefix | FieldError {
   const environment = body.environment ?? undefined;
   if (body.prefix !== undefined) {
@@ -78,7 +96,7 @@ export function choosePrefix(
     const isAgreed = environment === undefined || named.environment === environment;
     return isAgreed ? named : { pointer: '/environment', detail: 'the prefix has another one' };
   }
-  const usual = prefixes.filter((one) => !one.publishable && one.checksum && one.prefix !== '');
+  const usual = prefixes.filter((one) => !one.publishable && isUsual(one));
   const meant = usual.filter((one) => environment === undefined || one.environment === environment);
   const [only, second] = meant;
   const pointer = environment === undefined ? '/prefix' : '/environment';
@@ -106,7 +124,8 @@ async function tryKeep(
 ): Promise<Outcome | Lost> {
   const book = await roleBook(call, key.workspace_id);
   const company = await findCompany(call, key);
-  const wrong = invalid([...company.errors, ...nameErrors(call, key, book)]);
+  const placeless = await unknownWorkspace(call, key.workspace_id);
+  const wrong = invalid([...placeless, ...company.errors, ...nameErrors(call, key, book)]);
   if (wrong) return wrong;
   const named = { scopes: key.scopes, roles: key.roles };
   const refusal = refuseBeyond([
@@ -154,7 +173,7 @@ function draftKey(
   const { actor, body, nowMs } = call;
   const now = timeText(nowMs);
   const self = actor.kind === 'admin' ? undefined : actor.user;
-  const { prefix: _, environment: __, kind, owner, name, scopes, roles, ...more } = body;
+  const { kind, owner, name, scopes, roles, ...more } = body;
   return {
     ...settings(more),
     id: mintId(call),
@@ -177,9 +196,7 @@ function draftKey(
 }
 
 /** The fields of a body that stand in the record as they are, null for none. */
-function settings(
-  body: Omit<Draft, 'prefix' | 'environment' | 'kind' | 'owner' | 'name' | 'scopes' | 'roles'>,
-) {
+function settings(body: Omit<Draft, 'kind' | 'owner' | 'name' | 'scopes' | 'roles'>) {
   return {
     description: body.description ?? undefined,
     username: body.username ?? undefined,

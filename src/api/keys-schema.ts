@@ -80,14 +80,19 @@ const created = {
   ...changeable,
 };
 
-export const draft = strict(created).meta({ id: 'ApiKeyDraft' });
+const hash = tell(keyHash, 'SHA-256 of the whole key, to take over one that was made elsewhere.');
+const key_prefix = tell(z.string().max(68).optional(), 'What may be shown of a key taken over.');
+
+export const draft = strict({ ...created, hash: hash.optional(), key_prefix }).meta({
+  id: 'ApiKeyDraft',
+});
 export type Draft = z.output<typeof draft>;
 
 export const imported = strict({
   ...created,
   prefix: tell(z.string().max(64), 'A prefix of the policy that needs no checksum.'),
-  hash: tell(keyHash, 'SHA-256 of the whole key.'),
-  key_prefix: tell(z.string().max(68).optional(), 'What may be shown of it.'),
+  hash,
+  key_prefix,
 }).meta({ id: 'ApiKeyImport' });
 export type Imported = z.output<typeof imported>;
 
@@ -157,6 +162,18 @@ const shown = {
 export const shownKey = z.strictObject(shown).meta({ id: 'ApiKey' });
 export type ShownKey = z.output<typeof shownKey>;
 
-export const mintedKey = z
-  .strictObject({ ...shown, key: tell(z.string(), 'The raw key. It is never shown again.') })
-  .meta({ id: 'MintedApiKey' });
+const raw = tell(z.string(), 'The raw key. It is never shown again.');
+
+export const mintedKey = z.strictObject({ ...shown, key: raw }).meta({ id: 'MintedApiKey' });
+
+/** A key that was made or, without `key`, taken over. */
+export const createdKey = z
+  .strictObject({ ...shown, key: raw.optional() })
+  .meta({ id: 'CreatedApiKey' });
+
+const SHOWN_ORDER = Object.keys(shown) as (keyof ShownKey)[];
+
+/** The same key with its fields in the order in which they are documented. */
+export function inOrder(key: ShownKey): ShownKey {
+  return Object.fromEntries(SHOWN_ORDER.map((name) => [name, key[name]])) as ShownKey;
+}

@@ -2,7 +2,7 @@ import { previousSecretUntil, statusOf } from '../core/key-life.ts';
 import { type KeyRecord, parseTimestamp, type WrittenOrigins } from '../core/key-record.ts';
 import type { ListedKey } from '../core/record-store.ts';
 import type { StoredKey } from '../core/records.ts';
-import type { ShownKey } from './keys-schema.ts';
+import { inOrder, type ShownKey } from './keys-schema.ts';
 import type { OpenCall } from './row.ts';
 
 type Moment = Pick<OpenCall, 'policy' | 'nowMs'>;
@@ -12,7 +12,7 @@ export function showKey(
   { policy, nowMs }: Moment,
   { record, lastUsedAtMs }: Pick<ListedKey, 'record' | 'lastUsedAtMs'>,
 ): ShownKey {
-  return {
+  return inOrder({
     ...sharedFields(record),
     workspace_id: record.workspace_id ?? null,
     name: record.name,
@@ -29,12 +29,12 @@ export function showKey(
     rotated_at: record.rotated_at,
     previous_secret_until: previousSecretUntil(record, nowMs) ?? null,
     read_only: false,
-  };
+  });
 }
 
 /** A key that the policy declares; what only a store knows of a key is null. */
 export function showDeclaredKey({ nowMs }: Pick<Moment, 'nowMs'>, record: KeyRecord): ShownKey {
-  return {
+  return inOrder({
     ...sharedFields(record),
     workspace_id: record.workspace ?? null,
     name: record.name ?? record.id,
@@ -51,7 +51,7 @@ export function showDeclaredKey({ nowMs }: Pick<Moment, 'nowMs'>, record: KeyRec
     rotated_at: null,
     previous_secret_until: null,
     read_only: true,
-  };
+  });
 }
 
 /** What a declared key is at a moment. */

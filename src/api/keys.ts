@@ -2,7 +2,15 @@ import { disableKey, enableKey, revokeKey, rotate, updateKey } from './keys-chan
 import { createKey, importKey } from './keys-create.ts';
 import { findKey } from './keys-find.ts';
 import { keyQuery, listKeys } from './keys-list.ts';
-import { draft, imported, mintedKey, patch, rotation, shownKey } from './keys-schema.ts';
+import {
+  createdKey,
+  draft,
+  imported,
+  mintedKey,
+  patch,
+  rotation,
+  shownKey,
+} from './keys-schema.ts';
 import { showDeclaredKey, showKey } from './keys-show.ts';
 import { showUsage, usage } from './keys-usage.ts';
 import { pageOf } from './page.ts';
@@ -19,10 +27,10 @@ export const keyRows: readonly GuardedRow[] = [
     scope: WRITE,
     tag,
     id: 'createKey',
-    summary: 'Make a key; its raw text is in this answer alone',
+    summary: 'Make a key, whose raw text is in this answer alone; or take one over by its hash',
     body: draft,
     isIdempotent: true,
-    answers: { 201: mintedKey },
+    answers: { 201: createdKey },
     handle: createKey,
   }),
   row({

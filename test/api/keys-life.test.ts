@@ -169,23 +169,26 @@ test('revoking is for good; the record stays readable, and a second DELETE chang
   }
 });
 
-test('a key is imported by its hash and used as it always was', async () => {
-  await using stage = await openStage();
-  const raw = 'old_a_key_from_before_postern';
-  const body = {
-    name: 'old',
-    prefix: 'old_',
-    hash: `sha256:${sha256(raw)}`,
-    scopes: ['reports:read'],
-  };
-  const made = await stage.admin('POST', '/v1/api-keys/import', { ...body, key_prefix: 'old_a_' });
-  expect(made.status).toBe(201);
-  expect(made.body).toMatchObject({ key_prefix: 'old_a_', environment: null });
-  expect('key' in made.body).toBe(false);
-  expect(await stage.gateOn(raw)).toBe('allow');
-  const twice = await stage.admin('POST', '/v1/api-keys/import', body);
-  expect([twice.status, twice.body.reason]).toEqual([409, 'already_exists']);
-});
+test.each(['/v1/api-keys', '/v1/api-keys/import'])(
+  'a key is taken over by its hash at %s and used as it always was',
+  async (path) => {
+    await using stage = await openStage();
+    const raw = 'old_a_key_from_before_postern';
+    const body = {
+      name: 'old',
+      prefix: 'old_',
+      hash: `sha256:${sha256(raw)}`,
+      scopes: ['reports:read'],
+    };
+    const made = await stage.admin('POST', path, { ...body, key_prefix: 'old_a_' });
+    expect(made.status).toBe(201);
+    expect(made.body).toMatchObject({ key_prefix: 'old_a_', environment: null });
+    expect('key' in made.body).toBe(false);
+    expect(await stage.gateOn(raw)).toBe('allow');
+    const twice = await stage.admin('POST', path, body);
+    expect([twice.status, twice.body.reason]).toEqual([409, 'already_exists']);
+  },
+);
 
 test('every change is told in an event: who, what, before and after', async () => {
   await using stage = await openStage();
