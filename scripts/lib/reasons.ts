@@ -1,3 +1,4 @@
+import { FAULTS } from '../../src/api/fault.ts';
 import { DENIALS, type Reason } from '../../src/core/decision.ts';
 
 /** When each refusal happens, and what an operator looks at. */
@@ -13,9 +14,11 @@ const WHEN: { readonly [reason in Reason]: string } = {
   missing_credential:
     'Nothing stands in any place that the policy reads (`api_keys.read_from`, `issuers.read_from`), or the route wants a key and a token and only one came.',
   unknown_key: 'The prefix is unknown, the checksum is wrong, or nobody holds this key.',
-  key_expired: 'The key, or a secret that was rotated out, is past its time.',
+  key_expired:
+    'The key, or a secret that was rotated out, is past its time: its `expires_at`, or `api_keys.max_age` and `rotate_every`.',
   key_revoked: 'The key was deleted. It cannot be recovered.',
-  key_disabled: 'The key is disabled (`disabled: true`).',
+  key_disabled:
+    'The key is disabled: by the management API, or by `disabled: true` where it is declared.',
   token_invalid:
     'The token has a wrong form or signature, an algorithm that its issuer may not use, an unknown key id, or no usable username. The log says which at level debug.',
   token_expired: 'The token is past its `exp`.',
@@ -77,6 +80,17 @@ export function writeReasons(): string {
       '',
       `> ${message}`,
     );
+  }
+  lines.push(
+    '',
+    '# Refusals of the management API',
+    '',
+    'A problem (RFC 9457) with the same members; `errors` names each wrong field by its JSON pointer. Credentials are refused as above.',
+  );
+  for (const [reason, { status, error, message }] of Object.entries(FAULTS)) {
+    if (!Object.hasOwn(DENIALS, reason)) {
+      lines.push('', `## ${reason}`, `${status} ${error}.`, '', `> ${message}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }

@@ -73,7 +73,10 @@ export function fieldErrors(
 
 /** A message of the schema library in the words of the others. */
 function detailOf(message: string): string {
-  return message.replace(/^Invalid (?:input|option|string|value): /, '').replace(/^Too /, 'too ');
+  return message
+    .replace(/^Invalid (?:input|option|string|value): /, '')
+    .replace(/^Too /, 'too ')
+    .replace(/^(expected .*), received undefined$/, 'is missing: $1');
 }
 
 /** Members named like an object's prototype, and texts that are no Unicode, which nothing may keep. */

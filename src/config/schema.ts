@@ -168,7 +168,7 @@ export const PolicyFile = strict({
     z.union([form(judgeStore), z.array(form(judgeRedis)).min(1)]).default('memory'),
     'Where keys and counters live: memory, sqlite:PATH, redis://, rediss://; a list is a Redis Cluster.',
   ),
-  limits: key(limits.prefault({}), 'Bounds of the memory store.'),
+  limits: key(limits.prefault({}), 'Bounds of what is counted in memory.'),
   client_ip: key(
     clientIp.default('peer'),
     'Who the client is: peer, {trusted_hops: N} or {xff_from_right: N}.',
