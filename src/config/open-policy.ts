@@ -80,11 +80,7 @@ function keepFresh(
     }
     const settings = readSettings(found.config);
     const next = await compilePolicy({ ...found, config: found.config });
-    const objections = (await source.accept?.(next)) ?? [];
-    if (objections.length > 0) {
-      source.onProblem?.(objections);
-      return;
-    }
+    if (!(await isAccepted(source, next))) return;
     const looser = await loosened(policy, next);
     if (closing.signal.aborted) return;
     policy = next;
@@ -111,6 +107,12 @@ function keepFresh(
       await running;
     },
   };
+}
+
+async function isAccepted(source: PolicySource, policy: Policy): Promise<boolean> {
+  const objections = (await source.accept?.(policy)) ?? [];
+  if (objections.length > 0) source.onProblem?.(objections);
+  return objections.length === 0;
 }
 
 function knownOf({ hash, placeholders }: Loaded): Pick<Loaded, 'hash' | 'placeholders'> {

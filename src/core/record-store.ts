@@ -95,13 +95,15 @@ export type UsageHour = {
 };
 
 /**
- * One use of a key as the gate reports it; `reason` is that of a refusal. Each use counts as the last one, also one
- * that was refused. Buffered, never awaited. A key that only a policy declares has hours, but no last use.
+ * One use of a key as the gate reports it; `reason` is that of a refusal. Each counts as the last use, also one
+ * that was refused, unless the key itself was. Buffered, never awaited. A key that only a policy declares has hours, but no last use.
  */
 export type KeyUse = {
   readonly keyId: string;
   readonly nowMs: number;
   readonly reason?: string | undefined;
+  /** The key itself was refused, as one that is revoked: it is counted, but that was no use of it. */
+  readonly isKeyRefused?: boolean | undefined;
 };
 
 /**

@@ -61,9 +61,11 @@ export function createRecorder(options: RecorderOptions): Recorder {
 
 function useKey({ recordUse }: RecorderOptions['store'], { decision, timeMs }: Answered): void {
   const isDenied = decision.kind === 'deny';
-  const keyId = decision.principal?.key?.id ?? (isDenied ? decision.key?.id : undefined);
+  const used = decision.principal?.key?.id;
+  const keyId = used ?? (isDenied ? decision.key?.id : undefined);
   if (keyId === undefined) return;
-  recordUse({ keyId, nowMs: timeMs, reason: isDenied ? decision.reason : undefined });
+  const reason = isDenied ? decision.reason : undefined;
+  recordUse({ keyId, nowMs: timeMs, reason, isKeyRefused: used === undefined });
 }
 
 function count(metrics: Metrics, { request, decision, tookMs }: Answered): void {

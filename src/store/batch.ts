@@ -5,7 +5,7 @@ import { insertTold, trimTold } from './event-write.ts';
 import { numberOf, textOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 
-/** Uses of one key, summed: its last (epoch ms), and how many by hour and reason (empty for those allowed). */
+/** Uses of one key, summed: its last (epoch ms; 0 for none), and how many by hour and reason (empty for those allowed). */
 export type SummedUse = {
   readonly keyId: string;
   readonly lastMs: number;
@@ -50,6 +50,7 @@ function writeUse(sql: Sql, { keyId, lastMs, counts }: SummedUse): void {
       [keyId, hour, reason, count],
     );
   }
+  if (lastMs === 0) return;
   const found = sql.get('SELECT row FROM key WHERE id = ?', [keyId]);
   if (!found) return;
   const row = numberOf(found, 'row');

@@ -58,10 +58,10 @@ export function createUseBuffer(write: Write, options: BufferOptions): UseBuffer
   };
   const writer = createWriter(source, { ...options, everyMs: USE_WRITE_MS });
   return {
-    recordUse({ keyId, nowMs, reason = '' }) {
+    recordUse({ keyId, nowMs, reason = '', isKeyRefused = false }) {
       const sum = sumOf(keyId);
       if (!sum) return;
-      sum.lastMs = Math.max(sum.lastMs, nowMs);
+      if (!isKeyRefused) sum.lastMs = Math.max(sum.lastMs, nowMs);
       add(sum, { hour: Math.floor(nowMs / HOUR_MS), reason, count: 1 });
       writer.wake();
     },

@@ -6,7 +6,7 @@ import type { RecordName } from '../core/record-store.ts';
 import type { RoleDefinition } from '../core/role.ts';
 import { compileWorkspace } from '../core/workspace-record.ts';
 import { digestOf } from './commit-key.ts';
-import { createRecentMap, type RecentMap } from './recent-map.ts';
+import { createGateCache } from './gate-cache.ts';
 import { numberOf, readRecord, textOf, userName } from './rows.ts';
 import type { Row, Sql } from './sql.ts';
 
@@ -24,56 +24,31 @@ export type Gate = {
 
 /** Compiled keys held in memory: some 40 MB at most. */
 const CACHED_KEYS = 16_384;
-/** Apart, so that whoever guesses keys pushes nobody's key out. */
-const CACHED_UNKNOWN = 4096;
 const CACHED_OTHERS = 8192;
 /** From so many changes on it costs less to begin anew. */
 const CHANGES_MAX = 5000;
 
 /** Makes the look-ups of a database that was migrated. */
 export function createGate(sql: Sql): Gate {
-  const keys = createRecentMap<FoundKey>(CACHED_KEYS);
-  const unknown = createRecentMap<true>(CACHED_UNKNOWN);
-  const others = {
-    workspace: createRecentMap<{ readonly found: Workspace | undefined }>(CACHED_OTHERS),
-    user: createRecentMap<{ readonly found: Owner | undefined }>(CACHED_OTHERS),
-    role: createRecentMap<{ readonly found: CustomRoles | undefined }>(CACHED_OTHERS),
+  const caches = {
+    key: createGateCache<FoundKey>({ max: CACHED_KEYS, keepsFirst: false }),
+    workspace: createGateCache<Workspace>({ max: CACHED_OTHERS, keepsFirst: true }),
+    user: createGateCache<Owner>({ max: CACHED_OTHERS, keepsFirst: false }),
+    role: createGateCache<CustomRoles>({ max: CACHED_OTHERS, keepsFirst: true }),
   };
-  const all = [keys, unknown, ...Object.values(others)];
   const drop = (kind: string, name: string): void => {
-    if (kind === 'key') {
-      keys.remove(name);
-      unknown.remove(name);
-    } else if (kind === 'workspace' || kind === 'user' || kind === 'role') {
-      others[kind].remove(name);
-    }
+    if (kind in caches) caches[kind as keyof typeof caches].drop(name);
   };
   const clear = () => {
-    for (const cache of all) cache.clear();
+    for (const cache of Object.values(caches)) cache.clear();
   };
   return {
-    findKey(hash) {
-      const cached = keys.get(hash);
-      if (cached || unknown.get(hash)) return cached;
-      const found = readKey(sql, hash);
-      if (found) keys.put(hash, found);
-      else unknown.put(hash, true);
-      return found;
-    },
-    findWorkspace: (id) => remembered(others.workspace, id, () => readWorkspace(sql, id)),
-    findOwner: (name) => remembered(others.user, userName(name), () => readOwner(sql, name)),
-    findRoles: (workspace = '') =>
-      remembered(others.role, workspace, () => readRoles(sql, workspace)),
+    findKey: (hash) => caches.key.find(hash, () => readKey(sql, hash)),
+    findWorkspace: (id) => caches.workspace.find(id, () => readWorkspace(sql, id)),
+    findOwner: (name) => caches.user.find(userName(name), () => readOwner(sql, name)),
+    findRoles: (workspace = '') => caches.role.find(workspace, () => readRoles(sql, workspace)),
     catchUp: follower(sql, { drop, clear }),
   };
-}
-
-function remembered<V>(cache: RecentMap<{ readonly found: V }>, name: string, read: () => V): V {
-  const cached = cache.get(name);
-  if (cached) return cached.found;
-  const found = read();
-  cache.put(name, { found });
-  return found;
 }
 
 /** Follows the table of changes from where it ends now. */

@@ -8,6 +8,8 @@ const KEY_BY_ROW = `SELECT k.id, k.version, k.record, u.used, u.seen_ms
 const SHOWN_CHARS = 2;
 /** Up to so many matches of a range are sorted; where there are more, walking over the keys finds a page sooner. */
 const SORTED_MAX = 20_000;
+const SHOWN_INDEX = 'key_shown';
+const SHOWN_FROM = `key k INDEXED BY ${SHOWN_INDEX}`;
 const LAST_CHAR = '\u{10ffff}';
 const MAX_ROW = Number.MAX_SAFE_INTEGER;
 
@@ -65,6 +67,8 @@ export function keyPaths(sql: Sql, filter: KeyFilter): readonly KeyPath[] {
   if (filter.owner !== undefined) return whole('key_owner');
   const narrow = narrowPath(sql, filter, always);
   if (narrow) return [narrow];
+  const shown = shownPaths(sql, filter, always);
+  if (shown) return shown;
   if (filter.workspace !== undefined) return whole(workspaceIndex(filter));
   if (filter.prefix !== undefined) return prefixPaths(sql, filter, always);
   if (filter.status !== undefined) return whole('key_status');
@@ -148,8 +152,23 @@ function prefixPaths(
     const shown = isWhole
       ? { text: 'k.key_prefix = ?', params: [text] }
       : { text: 'k.key_prefix >= ? AND k.key_prefix < ?', params: [text, text + LAST_CHAR] };
-    return [path('key_shown', allOf([ofPrefix, shown]))];
+    return [path(SHOWN_INDEX, allOf([ofPrefix, shown]))];
   });
+}
+
+/** The paths of a text that goes on after every prefix it begins with, where they hold few keys. */
+function shownPaths(
+  sql: Sql,
+  filter: KeyFilter,
+  conditions: readonly Condition[],
+): readonly KeyPath[] | undefined {
+  if (filter.prefix === undefined || filter.workspace === undefined) return undefined;
+  const paths = prefixPaths(sql, filter, conditions);
+  const isFew = paths.every(
+    ({ from, conditions: [shown] }) =>
+      shown !== undefined && from.includes(SHOWN_INDEX) && isNarrow(sql, SHOWN_FROM, shown),
+  );
+  return isFew ? paths : undefined;
 }
 
 /** The prefixes that keys have, each found by one step in the index. */

@@ -82,8 +82,8 @@ function forget(shard: Map<string, unknown>, count: number): number {
   return done;
 }
 
-/** FNV-1a over UTF-16 code units, its high bits folded into the low ones. */
-function hashOf(text: string, seed: number): number {
+/** FNV-1a over UTF-16 code units, its high bits folded into the low ones; 32 bits. */
+export function hashOf(text: string, seed: number): number {
   let hash = seed ^ 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) {
     hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);

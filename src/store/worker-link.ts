@@ -70,7 +70,10 @@ function start(state: State): Worker {
     failAll(state, cause);
   };
   worker.on('message', (answer: LinkAnswer) => settle(state, answer));
-  worker.on('messageerror', end);
+  worker.on('messageerror', (cause) => {
+    end(cause);
+    void worker.terminate();
+  });
   worker.on('error', end);
   worker.on('exit', () => end(new Error('the thread of the store ended')));
   return worker;

@@ -197,7 +197,7 @@ describe("a key's scopes", () => {
     const held = judged.declaredKeys.get(sha256(raw));
     const stored = policy({ ...judgedSpec(), routes: [{ scopes: ['chat:write'] }] });
     const ask = (owner: { active: boolean; scopes: string[]; roles: string[] }) =>
-      outcomeOf(stored, { bearer: raw }, { findKey: () => held && { key: held.key, owner } });
+      outcomeOf(stored, { bearer: raw }, { findKey: () => held, findOwner: () => owner });
     expect(await ask({ active: true, scopes: ['chat:write'], roles: [] })).toBe('allow');
     expect(await ask({ active: true, scopes: [], roles: ['viewer'] })).toBe('insufficient_scope');
     expect(await ask({ active: false, scopes: ['*'], roles: [] })).toBe('owner_deactivated');

@@ -130,6 +130,15 @@ export function lifeContract(open: OpenStore): void {
   });
 
   describe('uses', () => {
+    test('of a key that is itself refused are counted, and are no last use', async () => {
+      await write(store, putKey(storedKey('k')));
+      const reason = 'key_revoked';
+      store.recordUse({ keyId: 'k', nowMs: NOW, reason, isKeyRefused: true });
+      await store.flush();
+      expect((await store.getKey('k'))?.lastUsedAtMs).toBeUndefined();
+      expect((await store.usageOf('k', 0))[0]?.refusals).toEqual({ key_revoked: 1 });
+    });
+
     test('give the last use, and counts by hour and reason', async () => {
       await write(store, putKey(storedKey('k')));
       const hour = Math.floor(NOW / HOUR_MS) * HOUR_MS;

@@ -202,7 +202,7 @@ describe('another process on the same file', () => {
     const there = await openHere(path);
     await write(here, putKey(storedKey('k')));
     const status = async () => (await here.findKey(hashOf('k')))?.key.status;
-    expect(await status()).toBe('active');
+    for (let at = 0; at < 3; at += 1) expect(await status()).toBe('active');
     await write(there, putKey(storedKey('k', { status: 'revoked' }), 1));
     await vi.waitFor(async () => expect(await status()).toBe('revoked'), {
       timeout: 1000,
@@ -214,7 +214,7 @@ describe('another process on the same file', () => {
     const path = newPath();
     const here = await openHere(path);
     await write(here, putKey(storedKey('k')));
-    await here.findKey(hashOf('k'));
+    for (let at = 0; at < 3; at += 1) expect(await here.findKey(hashOf('k'))).toBeDefined();
     edit(
       path,
       `DELETE FROM secret; DELETE FROM change;
