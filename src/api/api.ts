@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { holdsSecret } from '../core/audit.ts';
 import { createEventIds } from '../core/ksuid.ts';
 import { PortFailure } from '../core/ports.ts';
 import { type Asked, answerGuarded, answerOpen } from './answer.ts';
@@ -57,17 +58,19 @@ function readAsked(
   request: Request,
   peer: string | undefined,
 ): Omit<Asked, 'makeEventId'> {
+  const policy = parts.policy();
   const sent = request.headers.get('x-request-id') ?? '';
+  const isUsable = REQUEST_ID.test(sent) && !holdsSecret(policy, sent);
   const accept = request.headers.get('accept') ?? '';
   return {
     parts,
-    policy: parts.policy(),
+    policy,
     nowMs: parts.now(),
     request,
     url: new URL(request.url),
     peer,
     params: {},
-    requestId: REQUEST_ID.test(sent) ? sent : randomUUID(),
+    requestId: isUsable ? sent : randomUUID(),
     isProblemWanted: accept.includes('application/problem+json'),
   };
 }

@@ -55,7 +55,7 @@ export async function authenticate(inquiry: Inquiry): Promise<Known | Deny> {
     judgeBlockedPrincipal(policy, principal, nowMs) ?? judge(inquiry, principal, workspace);
   if (refusal) return refusal;
   const actor = actorOf(principal);
-  if (!actor) return deny('identify', 'missing_credential');
+  if (!actor) return deny('identify', 'token_invalid');
   return { kind: 'known', actor, principal, workspace, secret: secretOf(policy, asked) };
 }
 

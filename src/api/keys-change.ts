@@ -40,8 +40,11 @@ export function updateKey(call: Call<unknown, Patch>): Promise<Outcome> {
     const book = await roleBook(call, record.workspace_id);
     const wrong = invalid(nameErrors(call, fields, book));
     if (wrong) return wrong;
-    const claimed = 'username' in fields ? { username: call.body.username } : {};
-    const refusal = refuseBeyond(beyondFields(call, { ...claimed, plan: fields.plan }));
+    const claimed = {
+      ...('username' in fields && { username: call.body.username }),
+      ...('plan' in fields && { plan: fields.plan ?? null }),
+    };
+    const refusal = refuseBeyond(beyondFields(call, claimed));
     if (refusal) return refusal;
     const isGreater = isWidened(record, after, call.policy.catalogue);
     const power = isGreater ? await judgePower(call, after, fields) : { requires: [] };

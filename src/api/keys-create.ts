@@ -162,7 +162,7 @@ export function refuseBeyond(errors: readonly FieldError[]): Fault | undefined {
 }
 
 function fieldsOf({ username, plan }: Draft) {
-  return { username: username ?? undefined, plan };
+  return { username: username ?? undefined, plan: plan ?? null };
 }
 
 function draftKey(

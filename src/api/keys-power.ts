@@ -80,7 +80,10 @@ function beyondOwner(
   return [{ pointer: '/owner', detail: 'you are not this user, nor do you hold all that they do' }];
 }
 
-/** Fields that only certain actors set: the username is the admin's, a plan must be one that is the actor's too. */
+/**
+ * Fields that only certain actors set: the username is the admin's. The plan that a key would be under, by its own
+ * name or for want of one, must be the one that is in force for the actor.
+ */
 export function beyondFields(
   {
     actor,
@@ -95,9 +98,11 @@ export function beyondFields(
   if (body.username !== undefined) {
     errors.push({ pointer: '/username', detail: 'the admin alone sets it' });
   }
-  const plans = [principal?.plan, workspace?.plan ?? policy.defaultPlan?.name];
-  if (typeof body.plan === 'string' && !plans.includes(body.plan)) {
-    errors.push({ pointer: '/plan', detail: 'expected a plan that is in force for you' });
+  const usual = workspace?.plan ?? policy.defaultPlan?.name;
+  const own = principal?.plan ?? usual;
+  if (body.plan !== undefined && (body.plan ?? usual) !== own) {
+    const detail = own === undefined ? 'you have no plan' : `expected your own plan, ${own}`;
+    errors.push({ pointer: '/plan', detail });
   }
   return errors;
 }

@@ -81,7 +81,13 @@ const created = {
 };
 
 const hash = tell(keyHash, 'SHA-256 of the whole key, to take over one that was made elsewhere.');
-const key_prefix = tell(z.string().max(68).optional(), 'What may be shown of a key taken over.');
+const key_prefix = tell(
+  z
+    .string()
+    .regex(/^[\w.~-]{0,68}$/, 'expected URL-safe characters')
+    .optional(),
+  'What may be shown of a key taken over.',
+);
 
 export const draft = strict({ ...created, hash: hash.optional(), key_prefix }).meta({
   id: 'ApiKeyDraft',

@@ -5,15 +5,17 @@ import type { Page, PageRequest } from '../core/record-store.ts';
 import { type Fault, fault } from './fault.ts';
 import type { Answer, Call } from './row.ts';
 
+const LIMIT_MAX = 200;
+
 /** The query parameters of every list; spread them into a row's query schema. */
 export const pageQuery = {
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(200)
-    .default(50)
-    .meta({ description: 'Items on a page, 1 to 200.' }),
+  limit: z
+    .string()
+    .regex(/^[1-9]\d{0,2}$/, 'expected a number from 1 to 200')
+    .transform(Number)
+    .refine((limit) => limit <= LIMIT_MAX, 'expected a number from 1 to 200')
+    .prefault('50')
+    .meta({ description: 'Items on a page, 1 to 200.', type: 'integer' }),
   cursor: z
     .string()
     .max(2048)

@@ -3,6 +3,8 @@ import { type Fault, type FieldError, fault, invalid, pointerTo } from './fault.
 
 export const BODY_BYTES_MAX = 256 * 1024;
 const DEPTH_MAX = 32;
+/** An answer stays small, however much of a body is wrong. */
+const ERRORS_MAX = 100;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /** Reads a body whole, or refuses it as soon as it is too large, whatever its Content-Length says. */
@@ -12,10 +14,15 @@ export async function readBytes(request: Request): Promise<Uint8Array | Fault> {
   if (!request.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.byteLength;
-    if (size > BODY_BYTES_MAX) return fault('too_large');
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body) {
+      size += chunk.byteLength;
+      if (size > BODY_BYTES_MAX) return fault('too_large');
+      chunks.push(chunk);
+    }
+  } catch {
+    // Whoever sent it broke off: nobody's failure but theirs.
+    return fault('malformed_body');
   }
   return Buffer.concat(chunks);
 }
@@ -45,7 +52,7 @@ export function parseBody(schema: z.ZodType, value: unknown): { readonly value: 
   const wrong = parsed.success ? [] : fieldErrors(parsed.error.issues);
   const known = new Set(wrong.map((one) => one.pointer));
   const errors = [...wrong, ...stray.filter((one) => !known.has(one.pointer))];
-  return invalid(errors) ?? fault('malformed_body');
+  return invalid(errors.slice(0, ERRORS_MAX)) ?? fault('malformed_body');
 }
 
 /** What is wrong with a value, by the issues of its schema; `path` is where the value stands. */
@@ -79,12 +86,15 @@ function detailOf(message: string): string {
     .replace(/^(expected .*), received undefined$/, 'is missing: $1');
 }
 
-/** Members named like an object's prototype, and texts that are no Unicode, which nothing may keep. */
+/** Members named like an object's prototype, texts that are no Unicode, and numbers too large to be kept. */
 function strayTexts(value: unknown, path: readonly PropertyKey[]): readonly FieldError[] {
   if (typeof value === 'string') {
     return value.isWellFormed()
       ? []
       : [{ pointer: pointerTo(...path), detail: 'a lone surrogate' }];
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return [{ pointer: pointerTo(...path), detail: 'a number too large' }];
   }
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, member]) => {

@@ -7,7 +7,7 @@ import {
   withRole,
 } from '../core/custom-role.ts';
 import type { RoleRecord } from '../core/records.ts';
-import type { Roles } from '../core/role.ts';
+import { extendRoles, type Roles } from '../core/role.ts';
 import { type Fault, invalid } from './fault.ts';
 import type { Call } from './row.ts';
 import { beyond, itemErrors, type LoadedRoles } from './workspaces-place.ts';
@@ -33,15 +33,16 @@ export type Wanted = {
 export function judgeRole(call: Call, wanted: Wanted): Fault | undefined {
   const { actor, policy } = call;
   const { record, before, named, loaded } = wanted;
-  const book = bookWith(call, wanted);
   const inherits = named.inherits ?? [];
   const custom = new Map([...loaded.custom, [record.id, record]]);
   const wrong = invalid([
     ...itemErrors('scopes', unknownScopes(named.scopes ?? [], policy.catalogue)),
-    ...itemErrors('inherits', unknownRoles(inherits, book)),
+    ...itemErrors('inherits', unknownRoles(inherits, bookWith(call, wanted))),
     ...itemErrors('inherits', cyclicParents(record.id, inherits, custom)),
   ]);
   if (wrong) return wrong;
+  // What the actor holds is judged by the roles as they are: the change may widen one of the actor's own.
+  const book = extendRoles(policy.roles, loaded.custom, policy.catalogue);
   const after = grantsOf(record);
   if (before && isWithin(grantsOf(before), after, policy, book)) return undefined;
   const found = beyondActor(actor, after, policy, book);

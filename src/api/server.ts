@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Api } from './parts.ts';
@@ -26,7 +26,8 @@ export async function openApiServer(address: string, api: Api): Promise<ApiServe
     { overrideGlobalObjects: false, errorHandler: refuseUnread },
   );
   const server = createServer({ maxHeaderSize: 32 * 1024 }, (incoming, outgoing) => {
-    void listener(incoming, outgoing);
+    if (isReadInTwoWays(incoming)) refuse(outgoing);
+    else void listener(incoming, outgoing);
   });
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
@@ -38,19 +39,36 @@ export async function openApiServer(address: string, api: Api): Promise<ApiServe
   };
 }
 
+const UNREAD_HEADERS = {
+  'content-type': 'application/problem+json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
+const UNREAD = 'The request is malformed: send one Host, and a path in valid form.';
+const UNREAD_BODY = JSON.stringify({
+  type: 'about:blank',
+  title: 'Bad Request',
+  status: 400,
+  detail: UNREAD,
+  error: 'BAD_REQUEST',
+  message: UNREAD,
+  reason: 'malformed_request',
+});
+
 /** What is no HTTP request of ours at all: a target or a Host that cannot be read. */
 function refuseUnread(): Response {
-  const message = 'The request is malformed: send a Host and a path in valid form.';
-  const facts = { error: 'BAD_REQUEST', message, reason: 'malformed_request' };
-  const problem = { type: 'about:blank', title: 'Bad Request', status: 400, detail: message };
-  return new Response(JSON.stringify({ ...problem, ...facts }), {
-    status: 400,
-    headers: {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    },
-  });
+  return new Response(UNREAD_BODY, { status: 400, headers: UNREAD_HEADERS });
+}
+
+function refuse(outgoing: ServerResponse): void {
+  outgoing.writeHead(400, { ...UNREAD_HEADERS, connection: 'close' }).end(UNREAD_BODY);
+}
+
+/** Two Hosts, or a body in an encoding that others may undo: a proxy before us may have read something else. */
+function isReadInTwoWays({ rawHeaders, headers }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
+  const encoding = headers['transfer-encoding'];
+  return hosts.length > 1 || (encoding !== undefined && encoding.toLowerCase() !== 'chunked');
 }
 
 function close(server: Server): Promise<void> {

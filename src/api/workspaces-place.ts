@@ -5,9 +5,10 @@ import type { RecordName, Versioned, Write } from '../core/record-store.ts';
 import type { RecordKind, RecordOf } from '../core/records.ts';
 import type { RoleDefinition } from '../core/role.ts';
 import { slug } from '../schema/text.ts';
-import { type Fault, type FieldError, fault, pointerTo } from './fault.ts';
+import { type Fault, type FieldError, fault, invalid, pointerTo } from './fault.ts';
 import { listedWorkspace } from './page.ts';
 import type { Answer, Call } from './row.ts';
+import { unknownWorkspace } from './workspaces-known.ts';
 
 /** Says which workspace is meant; empty for what belongs to none. */
 export const workspaceQuery = {
@@ -32,21 +33,20 @@ export type Place = {
 
 /** Settles the workspace of something new: the actor's own, for the admin the one that is asked for. */
 export async function placeOf(
-  { actor, policy, parts }: Call,
+  call: Call,
   asked: string | null | undefined,
 ): Promise<Place | Fault> {
+  const { actor, parts } = call;
   const workspace = asked ?? (actor.kind === 'admin' ? undefined : actor.workspace);
   if (!sees(actor, workspace)) {
     return fault('beyond_grant', [{ pointer: '/workspace_id', detail: 'not your workspace' }]);
   }
   if (workspace === undefined) return { kind: 'place', requires: [] };
+  const unknown = invalid(await unknownWorkspace(call, workspace));
+  if (unknown) return unknown;
   const found = await parts.store.get('workspace', { id: workspace });
-  if (!found && !policy.written.workspaces.has(workspace)) {
-    return fault('validation_failed', [{ pointer: '/workspace_id', detail: 'no such workspace' }]);
-  }
-  const requires: readonly Write[] = found
-    ? [{ kind: 'workspace', require: { id: workspace }, expected: found.version }]
-    : [];
+  const expected = found?.version ?? 0;
+  const requires: readonly Write[] = [{ kind: 'workspace', require: { id: workspace }, expected }];
   return { kind: 'place', workspace, requires };
 }
 

@@ -1,9 +1,9 @@
 import { hash, randomBytes } from 'node:crypto';
 import { mintKey } from '../core/api-key.ts';
+import { ADMIN_PREFIX } from '../core/audit.ts';
 import type { RecordStore } from '../core/record-store.ts';
 
 const SETTING = 'admin_token';
-const PREFIX = 'postern_admin_';
 const RANDOM_BYTES = 128;
 const CHARS_MIN = 32;
 
@@ -32,7 +32,7 @@ export async function mintAdminToken(
 ): Promise<string | undefined> {
   const kept = await store.getSetting(SETTING);
   if (kept !== undefined && !isReplacing) return undefined;
-  const token = mintKey(PREFIX, randomBytes(RANDOM_BYTES));
+  const token = mintKey(ADMIN_PREFIX, randomBytes(RANDOM_BYTES));
   await store.putSetting(SETTING, digestOf(token));
   return token;
 }

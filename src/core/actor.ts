@@ -3,6 +3,7 @@ import type { Policy } from './policy.ts';
 import type { Principal } from './principal.ts';
 import type { Roles } from './role.ts';
 import { holdsScope } from './scope.ts';
+import { isUnreadable } from './token.ts';
 
 /** Who asks to manage: the holder of the admin token, or any caller that the gate would know. */
 export type Actor =
@@ -29,10 +30,16 @@ export type Grants = { readonly scopes: readonly string[]; readonly roles: reado
 /** A grant that its giver does not hold: which list, which place in it. */
 export type Beyond = { readonly list: 'scopes' | 'roles'; readonly index: number };
 
-/** The actor that a principal of the gate is. Anonymous callers manage nothing. */
+/**
+ * The actor that a principal of the gate is. Undefined for who manages nothing: anonymous callers, and the holder of
+ * a token whose workspace or environment cannot be read, which is not the same as having none.
+ */
 export function actorOf(principal: Principal): Actor | undefined {
   if (principal.kind === 'anonymous') return undefined;
   const { kind, username, workspace, scopes, roles, plan, environment, key } = principal;
+  const { claims = {}, issuer } = principal;
+  const sources = [issuer?.claims.workspace, issuer?.claims.environment];
+  if (sources.some((source) => isUnreadable(claims, source))) return undefined;
   const isPersonal = key?.kind === 'personal';
   const user = kind === 'jwt' ? username : isPersonal ? key?.owner : undefined;
   const id = (kind === 'jwt' ? principal.subject : key?.id) ?? username ?? '';

@@ -21,6 +21,8 @@ const HOST_CHARS_MAX = 260;
 const METHOD_CHARS_MAX = 32;
 const SECRET_CHARS_MIN = 16;
 const CUT = '…';
+/** What the admin tokens of `postern init` begin with. */
+export const ADMIN_PREFIX = 'postern_admin_';
 const EVENT_FACTS = [
   'route',
   'http_method',
@@ -146,10 +148,15 @@ function cut(text: string, charsMax: number): string {
   return text.length > charsMax ? `${text.slice(0, charsMax)}${CUT}` : text;
 }
 
-function hideSecrets(policy: Policy, text: string): string {
+/** Whether a text holds what looks like a credential: a key by its prefix, a token, an admin token. */
+export function holdsSecret(policy: Pick<Policy, 'prefixes'>, text: string): boolean {
+  return hideSecrets(policy, text) !== text;
+}
+
+function hideSecrets({ prefixes }: Pick<Policy, 'prefixes'>, text: string): string {
   let shown = text;
-  for (const { prefix } of policy.prefixes) if (prefix !== '') shown = hideAfter(shown, prefix);
-  return hideAfter(shown, 'eyJ');
+  for (const { prefix } of prefixes) if (prefix !== '') shown = hideAfter(shown, prefix);
+  return hideAfter(hideAfter(shown, ADMIN_PREFIX), 'eyJ');
 }
 
 /** Hides every run of token characters that begins with a marker and is long enough to be a secret, or cut. */

@@ -72,7 +72,7 @@ export function isWidened(before: StoredKey, after: StoredKey, catalogue: Catalo
     isMoreScopes ||
     after.roles.some((role) => !before.roles.includes(role)) ||
     after.plan !== before.plan ||
-    after.username !== before.username ||
+    toldName(after) !== toldName(before) ||
     (before.hide_credentials && !after.hide_credentials) ||
     endText(after) > endText(before) ||
     isLooserList(before.allowed_ips, after.allowed_ips) ||
@@ -81,6 +81,11 @@ export function isWidened(before: StoredKey, after: StoredKey, catalogue: Catalo
     isOpenedToBrowsers(before.allowed_origins, after.allowed_origins) ||
     isLooserFigures(before.rate_limit, after.rate_limit)
   );
+}
+
+/** The name that upstream is told, as `compileKey` settles it. */
+function toldName({ username, owner, name }: StoredKey): string {
+  return username ?? owner ?? name;
 }
 
 function endText({ expires_at }: StoredKey): number {

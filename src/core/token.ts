@@ -104,6 +104,12 @@ function holdsClaim(claims: Claims, source: ClaimSource | undefined): boolean {
   return source !== undefined && readClaim(claims, source) !== undefined;
 }
 
+/** Whether a claim is there but is no usable text; null counts as absent. */
+export function isUnreadable(claims: Claims, source: ClaimSource | undefined): boolean {
+  const value = source && readClaim(claims, source);
+  return value !== undefined && value !== null && readText(claims, source) === undefined;
+}
+
 /** A non-empty string without control bytes, or undefined. */
 function readText(claims: Claims, source: ClaimSource | undefined): string | undefined {
   if (!source) return undefined;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Address, clientAddress, parseAddress } from '../core/address.ts';
+import { holdsSecret } from '../core/audit.ts';
 import type { RequestFault } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import type { Headers, Request } from '../core/request.ts';
@@ -26,7 +27,7 @@ export type WireContext = {
  */
 export function readCheck(
   asked: CheckQuestion,
-  policy: Pick<Policy, 'clientIp'>,
+  policy: Pick<Policy, 'clientIp' | 'prefixes'>,
   wire: WireContext,
 ): Request {
   const { method, headers } = asked;
@@ -39,7 +40,7 @@ export function readCheck(
     (address) => isEnvoyAddress(address, asked.destinationAddress, wire.hostAddresses),
   );
   return {
-    id: requestId(headers),
+    id: requestId(headers, policy),
     method,
     scheme: asked.scheme.toLowerCase(),
     host,
@@ -103,9 +104,10 @@ function normaliseHost(sent: string): string {
   return (bare.endsWith('.') ? bare.slice(0, -1) : bare) + port;
 }
 
-function requestId(headers: Headers): string {
+function requestId(headers: Headers, policy: Pick<Policy, 'prefixes'>): string {
   const [sent] = headers.get('x-request-id') ?? [];
-  return sent !== undefined && REQUEST_ID.test(sent) ? sent : randomUUID();
+  const isUsable = sent !== undefined && REQUEST_ID.test(sent) && !holdsSecret(policy, sent);
+  return isUsable ? sent : randomUUID();
 }
 
 function isEnvoyAddress(

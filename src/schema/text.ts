@@ -91,7 +91,10 @@ export const headerValue = form((text) => {
 /** A workspace id, a slug, or another name that is a metric label or part of a counter. */
 export const slug = z
   .string()
-  .regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, "_", "." and "-"');
+  .regex(
+    /^(?!\.{1,2}$)[\w.-]{1,64}$/,
+    'expected 1 to 64 letters, digits, "_", "." and "-", and not dots alone',
+  );
 
 /** A text for people: not empty, one line. */
 export const line = form((text) => {

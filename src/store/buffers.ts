@@ -39,7 +39,7 @@ export function createUseBuffer(write: Write, options: BufferOptions): UseBuffer
   };
   const source = {
     take() {
-      const items = [...waiting];
+      const items = inOrder(waiting);
       waiting = new Map();
       return items;
     },
@@ -136,7 +136,7 @@ export function createLastingBuffer(
     take() {
       writing = changed;
       changed = new Map();
-      return [...writing];
+      return inOrder(writing);
     },
     write: (items: readonly Item[]) =>
       write({
@@ -169,6 +169,11 @@ export function createLastingBuffer(
     dropped: () => dropped,
     ...writer,
   };
+}
+
+/** Entries in the order of their names: neighbours in the file are written together, for less than half the work. */
+function inOrder<V>(entries: ReadonlyMap<string, V>): readonly (readonly [string, V])[] {
+  return [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
 }
 
 function rowsOf(name: string, windows: readonly HeldWindow[]): readonly CounterRow[] {

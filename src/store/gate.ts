@@ -22,9 +22,9 @@ export type Gate = {
   readonly catchUp: () => void;
 };
 
-/** Compiled keys held in memory: some 40 MB at most. */
-const CACHED_KEYS = 16_384;
-const CACHED_OTHERS = 8192;
+/** Compiled keys held in memory: some 40 MB, more where their lists are long. */
+const CACHED_KEYS = 32_768;
+const CACHED_OTHERS = 32_768;
 /** From so many changes on it costs less to begin anew. */
 const CHANGES_MAX = 5000;
 

@@ -7,7 +7,7 @@ import type {
   Versioned,
 } from '../core/record-store.ts';
 import type { RecordKind, RecordOf } from '../core/records.ts';
-import { numberOf, parseObject, readVersioned, textOf, workspaceOf } from './rows.ts';
+import { numberOf, readVersioned, textOf, workspaceOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 
 /** Any record by its name. */
@@ -44,7 +44,7 @@ export function listRecords<K extends Exclude<RecordKind, 'key'>>(
   const last = page.at(-1);
   const items = page.map((row) => readVersioned(kind, row));
   if (!last || rows.length <= limit) return { items };
-  return { items, next: JSON.stringify([textOf(last, 'workspace'), textOf(last, 'id')]) };
+  return { items, next: `${textOf(last, 'workspace')}\n${textOf(last, 'id')}` };
 }
 
 export const RECORDS_OF_ALL = `SELECT workspace, id, version, record FROM record
@@ -52,11 +52,10 @@ export const RECORDS_OF_ALL = `SELECT workspace, id, version, record FROM record
 export const RECORDS_OF_WORKSPACE = `SELECT workspace, id, version, record FROM record
   WHERE kind = ? AND workspace = ? AND id > ? ORDER BY id LIMIT ?`;
 
-/** The place that a page names; throws for one that no page named. */
+/** The place that a page names; a text that no page named is some place, too. */
 function placeOf(after: string): readonly [workspace: string, id: string] {
-  const { place } = parseObject(`{"place":${after}}`, 'the place of a page');
-  if (!Array.isArray(place)) throw new Error('the place of a page is malformed');
-  return [String(place[0]), String(place[1])];
+  const [workspace = '', id = ''] = after.split('\n');
+  return [workspace, id];
 }
 
 export function findAnswer(sql: Sql, id: string, nowMs: number): KeptAnswer | undefined {

@@ -48,8 +48,9 @@ function keyPower(key: StoredKey, owner: UserRecord | undefined, known: Known): 
   if (key.status !== 'active') return NONE;
   let scopes = granted(key, key.workspace_id, known);
   if (key.prefix === 'low_') scopes = scopes.intersection(expand(known.world.ceiling));
-  if (key.kind === 'personal') {
-    if (owner?.status !== 'active') return NONE;
+  // Nothing cuts the key of an owner that nobody knows: such a key must not be left.
+  if (key.kind === 'personal' && owner) {
+    if (owner.status !== 'active') return NONE;
     scopes = scopes.intersection(granted(owner, key.workspace_id, known));
   }
   return powerOf(key, scopes, known);

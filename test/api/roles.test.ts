@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { openStage, pointers, type Stage, token } from './stage.ts';
+import { openStage, POLICY, pointers, type Stage, token } from './stage.ts';
 
 const AT = '2026-06-15T12:00:00.000Z';
 const BILLER = {
@@ -222,6 +222,19 @@ describe('who may make a role', () => {
     const refused = await stage.ask('PATCH', '/v1/roles/base', { as, body });
     expect([refused.status, pointers(refused)]).toEqual([403, ['/scopes/0']]);
   });
+
+  test.each(['biller', 'below'])(
+    'nobody gains by changing a role that leads to their own (%s)',
+    async (own) => {
+      await using stage = await openStage(POLICY.replace('\nroles:', '\nroles:\n  badge: {}'));
+      await makeRole(stage, { inherits: [], scopes: [] });
+      await makeRole(stage, { name: 'below', inherits: ['biller'], scopes: [] });
+      const raw = await makeKey(stage, [own], { scopes: ['users:write'] });
+      const body = { inherits: ['badge'] };
+      const refused = await stage.ask('PATCH', '/v1/roles/biller', { as: raw, body });
+      expect([refused.status, pointers(refused)]).toEqual([403, ['/inherits/0']]);
+    },
+  );
 
   test('roles of another workspace do not exist', async () => {
     await using stage = await openStage();

@@ -80,6 +80,15 @@ describe('making a user within what the maker holds', () => {
   });
 });
 
+test('somebody of a workspace that nobody registered makes users and roles in it', async () => {
+  await using stage = await openStage();
+  const as = await token({ sub: 'boss', org: 'lab', scope: `${WRITER} reports:read` });
+  const user = await stage.ask('POST', '/v1/users', { as, body: { id: 'bo' } });
+  expect([user.status, user.body.workspace_id]).toEqual([201, 'lab']);
+  const body = { name: 'reader', scopes: ['reports:read'] };
+  expect((await stage.ask('POST', '/v1/roles', { as, body })).status).toBe(201);
+});
+
 describe('changing a user', () => {
   const had = { scopes: ['reports:read', 'billing:read'], roles: ['viewer'] };
   test.each([

@@ -128,7 +128,10 @@ describe('a change widens a key', () => {
       { rate_limit: { per_second: 60, per_minute: 60, burst: 5 } },
       true,
     ],
-    ['a name', {}, { name: 'x', description: 'y', metadata: { a: 1 } }, false],
+    ['a description', {}, { description: 'y', metadata: { a: 1 } }, false],
+    ['a name, which upstream is told as the username', {}, { name: 'x' }, true],
+    ['a name beside a username', { username: 'u' }, { name: 'x' }, false],
+    ['a name beside an owner', { owner: 'o' }, { name: 'x' }, false],
   ])('%s', (_, before, after, wanted) => {
     const key = { ...KEY, ...before };
     expect(isWidened(key, { ...key, ...after }, CATALOGUE)).toBe(wanted);
