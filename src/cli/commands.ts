@@ -1,48 +1,107 @@
-import { keysCommand } from './keys.ts';
+import { readArguments } from './arguments.ts';
+import { auditCommand } from './audit.ts';
+import type { Command } from './command.ts';
+import { findCommand, unknownCommand, writeHelp, writeOverview } from './help.ts';
+import { initCommand } from './init.ts';
+import { keysCreateCommand, keysRotateCommand, keysSwitchCommand } from './key-commands.ts';
+import { keysImportCommand } from './key-import.ts';
+import { keysNewCommand } from './key-new.ts';
+import { KEYS } from './key-resource.ts';
+import { keysScannerCommand } from './key-scanner.ts';
+import { keysVerifyCommand } from './key-verify.ts';
+import { PEOPLE } from './people-resources.ts';
+import type { Resource } from './resource.ts';
+import {
+  createCommand,
+  deleteCommand,
+  listCommand,
+  showCommand,
+  updateCommand,
+} from './resource-commands.ts';
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
+import { openSession, type Session } from './session.ts';
 import { type Console, UsageError } from './usage.ts';
 import { validateCommand } from './validate.ts';
 
-type Command = (args: readonly string[], console: Console) => Promise<number>;
+const COMMANDS: readonly Command[] = [
+  initCommand(),
+  serveCommand(),
+  validateCommand(),
+  schemaCommand(),
+  keysCreateCommand(),
+  listCommand(KEYS),
+  showCommand(KEYS),
+  updateCommand(KEYS),
+  keysRotateCommand(),
+  keysSwitchCommand('disable'),
+  keysSwitchCommand('enable'),
+  deleteCommand(KEYS, 'revoke'),
+  keysVerifyCommand(),
+  keysImportCommand(),
+  keysScannerCommand(),
+  keysNewCommand(),
+  ...PEOPLE.flatMap(allFive),
+  auditCommand(),
+];
 
-const COMMANDS: { readonly [name: string]: Command } = {
-  serve: serveCommand,
-  validate: validateCommand,
-  schema: schemaCommand,
-  keys: keysCommand,
-};
+function allFive(resource: Resource): readonly Command[] {
+  return [
+    createCommand(resource),
+    listCommand(resource),
+    showCommand(resource),
+    updateCommand(resource),
+    deleteCommand(resource, 'delete'),
+  ];
+}
 
-const USAGE = `postern <command>
-
-  serve --config PATH    answer Envoy by this policy (a file or a directory)
-  validate PATH          check a policy; exit code 2 when it has problems
-  schema                 print the JSON Schema of the policy file
-  keys new --prefix P    make an API key and the entry that declares it
-`;
-
-/** Runs a command; the answer is the exit code: 0 done, 1 failed, 2 wrong command line or policy. */
-export async function runCommand(args: readonly string[], console: Console): Promise<number> {
-  const [name, ...rest] = args;
-  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) {
-    const isHelp = name === 'help' || name === '--help' || name === '-h';
-    (isHelp ? console.out : console.err)(USAGE);
-    return isHelp ? 0 : 2;
-  }
+/** Runs a command; the answer is the exit code: 0 done, 1 failed or refused, 2 wrong command line or policy. */
+export async function runCommand(
+  args: readonly string[],
+  console: Console,
+  session: Session = openSession(console),
+): Promise<number> {
   try {
-    return await command(rest, console);
+    return await dispatch(args, session);
   } catch (cause) {
-    if (!isUsage(cause)) throw cause;
-    console.err(cause.message);
+    if (!(cause instanceof UsageError)) throw cause;
+    session.err(cause.message);
     return 2;
   }
 }
 
-/** Also what `parseArgs` throws for options that do not exist. */
-function isUsage(cause: unknown): cause is Error {
-  if (cause instanceof UsageError) return true;
-  return (
-    cause instanceof Error && 'code' in cause && String(cause.code).startsWith('ERR_PARSE_ARGS')
-  );
+async function dispatch(args: readonly string[], session: Session): Promise<number> {
+  const [first, ...others] = args;
+  if (first === undefined) {
+    session.err(writeOverview(COMMANDS));
+    return 2;
+  }
+  if (first === 'help') return tellHelp(others, session);
+  const end = args.indexOf('--');
+  const isAsking = args.slice(0, end === -1 ? undefined : end).some(isHelp);
+  if (isAsking) return tellHelp(wordsOf(args), session);
+  const found = findCommand(COMMANDS, args);
+  if (!found) throw unknownCommand(COMMANDS, args);
+  return await found.command.run(readArguments(found.command, found.rest), session);
+}
+
+function isHelp(arg: string): boolean {
+  return arg === '--help' || arg === '-h';
+}
+
+/** The words before the first option. */
+function wordsOf(args: readonly string[]): readonly string[] {
+  const end = args.findIndex((arg) => arg.startsWith('-'));
+  return end === -1 ? args : args.slice(0, end);
+}
+
+function tellHelp(words: readonly string[], session: Session): number {
+  const [group] = words;
+  const found = findCommand(COMMANDS, words);
+  const isGroup = COMMANDS.some(({ name }) => name.startsWith(`${group} `));
+  if (found) session.out(writeHelp(found.command));
+  else if (group === undefined) session.out(writeOverview(COMMANDS));
+  else if (words.length === 1 && isGroup) session.out(writeOverview(COMMANDS, group));
+  else throw unknownCommand(COMMANDS, words);
+  return 0;
 }

@@ -1,9 +1,15 @@
-import { writeJsonSchema } from '../config/json-schema.ts';
-import { type Console, UsageError } from './usage.ts';
+import type { Command } from './command.ts';
 
-/** `postern schema`: prints the JSON Schema of the policy file. */
-export async function schemaCommand(args: readonly string[], console: Console): Promise<number> {
-  if (args.length > 0) throw new UsageError('postern schema takes no arguments');
-  console.out(JSON.stringify(writeJsonSchema(), undefined, 2));
-  return 0;
+/** `schema`: prints the JSON Schema of the policy file. */
+export function schemaCommand(): Command {
+  return {
+    name: 'schema',
+    summary: 'print the JSON Schema of the policy file',
+    options: {},
+    run: async (_given, session) => {
+      const { writeJsonSchema } = await import('../config/json-schema.ts');
+      session.out(JSON.stringify(writeJsonSchema(), undefined, 2));
+      return 0;
+    },
+  };
 }

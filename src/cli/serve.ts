@@ -1,35 +1,48 @@
-import { parseArgs } from 'node:util';
-import { openApp } from '../app.ts';
-import { type Console, UsageError } from './usage.ts';
+import type { Command } from './command.ts';
+import { UsageError } from './usage.ts';
 
-const USAGE = 'postern serve --config PATH [--log-level debug|info|warn|error]';
 const NODE_MIN = [24, 14, 1] as const;
 
-/** `postern serve`: answers until SIGTERM or SIGINT, then drains. SIGHUP reloads the policy. */
-export async function serveCommand(args: readonly string[], console: Console): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { config: { type: 'string' }, 'log-level': { type: 'string', default: 'info' } },
-    strict: true,
-  });
-  if (values.config === undefined) throw new UsageError(`--config is missing\n\n${USAGE}`);
-  if (!isNodeNewEnough(process.versions.node)) {
-    const wanted = NODE_MIN.join('.');
-    console.err(
-      `Node ${process.versions.node} is too old: Postern needs ${wanted} or newer, because`,
-    );
-    console.err(
-      'older versions can be crashed over HTTP/2. In a checkout, run: npm run postern -- serve',
-    );
-    return 1;
-  }
+/** `serve`: answers until SIGTERM or SIGINT, then drains. SIGHUP reloads the policy. */
+export function serveCommand(): Command {
+  return {
+    name: 'serve',
+    summary: 'answer Envoy by this policy (a file or a directory)',
+    options: {
+      config: { value: 'PATH', help: 'the policy (required)' },
+      'log-level': { value: 'LEVEL', help: 'debug, info (default), warn or error' },
+    },
+    run: async ({ text }, session) => {
+      const path = text['config'];
+      if (path === undefined)
+        throw new UsageError('--config is missing\nsee: postern serve --help');
+      if (isNodeNewEnough(process.versions.node))
+        return await serve(path, text['log-level'], session);
+      const wanted = NODE_MIN.join('.');
+      session.err(
+        `Node ${process.versions.node} is too old: Postern needs ${wanted} or newer, because`,
+      );
+      session.err(
+        'older versions can be crashed over HTTP/2. In a checkout, run: npm run postern -- serve',
+      );
+      return 1;
+    },
+  };
+}
+
+async function serve(
+  path: string,
+  logLevel: string | undefined,
+  session: { readonly err: (line: string) => void },
+): Promise<number> {
   // Before anything is open: an early SIGHUP would end the process.
   let onReload = () => {};
   const reload = () => onReload();
   process.on('SIGHUP', reload);
-  const opened = await openApp({ path: values.config, logLevel: values['log-level'] });
+  const { openApp } = await import('../app.ts');
+  const opened = await openApp({ path, logLevel: logLevel ?? 'info' });
   if ('problems' in opened) {
-    for (const problem of opened.problems) console.err(problem);
+    for (const problem of opened.problems) session.err(problem);
     return 2;
   }
   onReload = () => void opened.reload();
