@@ -12,7 +12,7 @@ import {
   timeText,
 } from './change.ts';
 import { type Fault, fault, invalid } from './fault.ts';
-import { findCompany, nameErrors } from './keys-check.ts';
+import { findCompany, nameErrors, namesakeErrors } from './keys-check.ts';
 import { mintSecret, refuseBeyond } from './keys-create.ts';
 import { findKey } from './keys-find.ts';
 import { beyondEnvironment, beyondFields, beyondKey } from './keys-power.ts';
@@ -44,7 +44,8 @@ export function updateKey(call: Call<unknown, Patch>): Promise<Outcome> {
       ...('username' in fields && { username: call.body.username }),
       ...('plan' in fields && { plan: fields.plan ?? null }),
     };
-    const refusal = refuseBeyond(beyondFields(call, claimed));
+    const namesakes = 'name' in fields ? await namesakeErrors(call, after) : [];
+    const refusal = refuseBeyond([...beyondFields(call, claimed), ...namesakes]);
     if (refusal) return refusal;
     const isGreater = isWidened(record, after, call.policy.catalogue);
     const power = isGreater ? await judgePower(call, after, fields) : { requires: [] };

@@ -63,6 +63,19 @@ export async function findCompany(
   };
 }
 
+/**
+ * Upstream is told the name of a key that has neither username nor owner as its username: only the admin makes a key
+ * that is called like a user of its workspace.
+ */
+export async function namesakeErrors(
+  { parts, actor }: Pick<Call, 'parts' | 'actor'>,
+  { workspace_id: workspace, username, owner, name }: StoredKey,
+): Promise<readonly FieldError[]> {
+  if (actor.kind === 'admin' || username !== undefined || owner !== undefined) return [];
+  const user = await parts.store.get('user', { workspace, id: name });
+  return user ? [{ pointer: '/name', detail: 'a user of the workspace is called so' }] : [];
+}
+
 /** Names that mean nothing, in fields that a body set: scopes, roles, plan, routes; and an end that is past. */
 export function nameErrors(
   { policy, nowMs }: Pick<Call, 'policy' | 'nowMs'>,

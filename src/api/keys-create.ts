@@ -4,7 +4,7 @@ import type { Secret, StoredKey } from '../core/records.ts';
 import { roleBook } from './book.ts';
 import { commitChange, type Lost, mintId, retryLost, timeText } from './change.ts';
 import { type Fault, type FieldError, fault, invalid } from './fault.ts';
-import { findCompany, nameErrors } from './keys-check.ts';
+import { findCompany, nameErrors, namesakeErrors } from './keys-check.ts';
 import { beyondFields, beyondKey } from './keys-power.ts';
 import type { Draft, Imported } from './keys-schema.ts';
 import { auditedKey, showKey } from './keys-show.ts';
@@ -131,6 +131,7 @@ async function tryKeep(
   const refusal = refuseBeyond([
     ...beyondFields(call, fieldsOf(call.body)),
     ...beyondKey(call, { key, named, user: company.user?.record, book }),
+    ...(await namesakeErrors(call, key)),
   ]);
   if (refusal) return refusal;
   const shown = showKey(call, { record: key });
