@@ -1,25 +1,22 @@
-// The real server from dist/, with keys put into its store through the port.
+// The real server from dist/. Into a store in memory it puts keys first, through the port; a file has its own.
 import type { openApp as OpenApp } from '../../src/app.ts';
-import type * as ApiKeys from '../../src/core/api-key.ts';
-import { benchKey } from './keys.ts';
+import { benchKey, benchRecord } from './keys.ts';
 
+const COMMIT_KEYS = 1000;
 const [path = '', count = '0'] = process.argv.slice(2);
-const dist = new URL('../../dist/', import.meta.url);
-const load = (file: string) => import(new URL(file, dist).href);
-const { openApp }: { openApp: typeof OpenApp } = await load('app.js');
-const { hashKey }: typeof ApiKeys = await load('core/api-key.js');
+const app = new URL('../../dist/app.js', import.meta.url).href;
+const { openApp }: { openApp: typeof OpenApp } = await import(app);
 
-const app = await openApp({ path, logLevel: 'error' });
-if ('problems' in app) throw new Error(app.problems.join('\n'));
-for (let at = 0; at < Number(count); at += 1) {
-  const record = {
-    id: `bench-${at}`,
-    hash: `sha256:${hashKey(benchKey(at))}`,
-    kind: 'team',
-    workspace: `workspace-${at}`,
-    username: `user-${at}`,
-    scopes: ['reports:read', 'prompts:read'],
-  } as const;
-  app.store.putKey(record);
+const opened = await openApp({ path, logLevel: 'error' });
+if ('problems' in opened) throw new Error(opened.problems.join('\n'));
+for (let from = 0; from < Number(count); from += COMMIT_KEYS) {
+  const size = Math.min(COMMIT_KEYS, Number(count) - from);
+  const writes = Array.from({ length: size }, (_, at) => ({
+    kind: 'key' as const,
+    put: benchRecord(from + at, benchKey(from + at)),
+    expected: 0,
+  }));
+  const conflict = await opened.store.commit({ writes, events: [] });
+  if (conflict) throw new Error(`a key is there already: ${JSON.stringify(conflict)}`);
 }
 process.send?.('ready');

@@ -5,37 +5,53 @@ import { join } from 'node:path';
 import { freePort } from '../lib/free-port.ts';
 import { runPostern } from '../lib/run-postern.ts';
 import { openMessages } from './message.ts';
+import { residentMiB } from './run.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const RUNS = 5;
+
+export type Started = { readonly firstAnswerMs: number; readonly rssMiB: number };
 
 /** Starts dist/ with the largest profile and asks until it answers; the median of some runs. */
-export async function measureStart(): Promise<{
-  readonly firstAnswerMs: number;
-  readonly rssMiB: number;
-}> {
-  const runs: { readonly firstAnswerMs: number; readonly rssMiB: number }[] = [];
-  for (let run = 0; run < RUNS; run += 1) runs.push(await measureOnce());
-  runs.sort((one, other) => one.firstAnswerMs - other.firstAnswerMs);
-  const middle = runs[Math.floor(RUNS / 2)];
+export async function measureStart(runs: number): Promise<Started> {
+  const policy = readFileSync(join(ROOT, 'deploy', 'policies', 'promptrails.yaml'), 'utf8');
+  const path = join(tmpdir(), `postern-start-${process.pid}.yaml`);
+  const [check, api, ops] = [await freePort(), await freePort(), await freePort()];
+  const listen = `listen: { check: "127.0.0.1:${check}", api: "127.0.0.1:${api}", ops: "127.0.0.1:${ops}" }`;
+  writeFileSync(path, `${listen}\n${policy}`);
+  try {
+    return await measureStartOf({ path, credential: 'none' }, runs);
+  } finally {
+    rmSync(path);
+  }
+}
+
+/** Starts dist/ with a policy and asks about a credential until it answers; the median of some runs. */
+export async function measureStartOf(
+  start: { readonly path: string; readonly credential: string },
+  runs: number,
+): Promise<Started> {
+  const started: Started[] = [];
+  for (let run = 0; run < runs; run += 1) started.push(await measureOnce(start));
+  started.sort((one, other) => one.firstAnswerMs - other.firstAnswerMs);
+  const middle = started[Math.floor(runs / 2)];
   if (!middle) throw new Error('no run was measured');
   return middle;
 }
 
-async function measureOnce(): Promise<{ readonly firstAnswerMs: number; readonly rssMiB: number }> {
-  const policy = readFileSync(join(ROOT, 'deploy', 'policies', 'promptrails.yaml'), 'utf8');
-  const configPath = join(tmpdir(), `postern-start-${process.pid}.yaml`);
-  const listen = `listen: { check: "127.0.0.1:${await freePort()}", ops: "127.0.0.1:${await freePort()}" }`;
-  writeFileSync(configPath, `${listen}\n${policy}`);
-  const message = openMessages()('Bearer none');
+async function measureOnce({
+  path,
+  credential,
+}: {
+  readonly path: string;
+  readonly credential: string;
+}): Promise<Started> {
+  const message = openMessages()(`Bearer ${credential}`);
   const startedMs = performance.now();
-  const running = await runPostern({ configPath, main: join(ROOT, 'dist', 'main.js') });
+  const running = await runPostern({ configPath: path, main: join(ROOT, 'dist', 'main.js') });
   await ask(running.addresses['check'] ?? '', message);
   const firstAnswerMs = Math.round(performance.now() - startedMs);
-  const status = readFileSync(`/proc/${running.process.pid}/status`, 'utf8');
-  const rssMiB = Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024);
+  const rssMiB = residentMiB(running.process.pid);
   running.process.kill('SIGKILL');
-  rmSync(configPath);
   return { firstAnswerMs, rssMiB };
 }
 

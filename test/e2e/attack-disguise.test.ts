@@ -88,7 +88,8 @@ describe('what looks like less is no more', () => {
 
   test('a key is not taken for a user of the workspace because of its name', async () => {
     const draft = { name: 'boss', scopes: ['reports:read'] };
-    const { status, body } = await castle.ask('POST', KEYS, draft, { token: town.weak.key });
+    const wanted = { ...live, ...draft };
+    const { status, body } = await castle.ask('POST', KEYS, wanted, { token: town.weak.key });
     expect([status, body['errors']]).toEqual([
       403,
       [expect.objectContaining({ pointer: '/name' })],
