@@ -315,7 +315,7 @@ routes:
       'policy.yaml:4:82 plans.b.anonymous.quota.per: expected one of "day", "month"',
       'policy.yaml:5:44 plans.c.burst: burst needs a per_X beside it to refill by',
       'policy.yaml:7:14 workspaces.w.slug: this slug also names the workspace "v"',
-      'policy.yaml:9:3 workspaces["a b"]: expected 1 to 64 letters, digits, "_", "." and "-"',
+      'policy.yaml:9:3 workspaces["a b"]: expected 1 to 64 letters, digits, "_", "." and "-", and not dots alone',
       'policy.yaml:12:42 routes[0].cost: a cost of 6 is above 5/minute of plan "b"',
       'policy.yaml:13:51 routes[1].cost: a cost of 3 is above the 2 of limits[0]',
       'policy.yaml:13:93 routes[1].limits[1].burst: burst needs a per_X beside it to refill by',
