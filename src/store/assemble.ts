@@ -1,24 +1,20 @@
 import type { Conflict } from '../core/record-store.ts';
 
-import type { CounterRow } from './batch.ts';
-import {
-  createEventBuffer,
-  createLastingBuffer,
-  createUseBuffer,
-  type LastingBuffer,
-  type Waiting,
-} from './buffers.ts';
+import { writeLog } from './batch.ts';
+import { createEventBuffer, type Waiting } from './buffers.ts';
 import { createCounters } from './counters.ts';
 import { type Ask, askRecords } from './engine.ts';
 import type { Gate } from './gate.ts';
+import { createLastingBuffer, type LastingBuffer, type LastingFile } from './lasting-buffer.ts';
 import type { Store, StoreOptions } from './store.ts';
+import { createUseBuffer } from './use-buffer.ts';
 
 /** What a store is made of. */
 export type StoreParts = {
   readonly ask: Ask;
   readonly gate: Gate;
   /** Finds the windows of a counter that outlived a restart; undefined where none does. */
-  readonly readLasting?: ((counter: string) => readonly CounterRow[]) | undefined;
+  readonly readLasting?: LastingFile['read'] | undefined;
   readonly closeParts: () => Promise<void>;
 };
 
@@ -29,6 +25,8 @@ export type AssembleOptions = StoreOptions & {
 
 /** Counters that may wait for the next write, also where fewer subjects are held. */
 const WAITING_COUNTERS = 100_000;
+/** Counters in one row of the log. */
+const LOG_PART = 2000;
 /** How long closing waits for what is buffered. */
 const CLOSE_MS = 5000;
 
@@ -74,9 +72,14 @@ function lastingOf(
   options: AssembleOptions,
 ): LastingBuffer | undefined {
   if (!readLasting) return undefined;
-  const write = async (batch: unknown) => void (await ask('write', [batch]));
-  const max = Math.max(options.maxSubjects, WAITING_COUNTERS);
-  return createLastingBuffer(write, readLasting, { ...options, max });
+  const max = Math.max(WAITING_COUNTERS, options.maxSubjects);
+  const file: LastingFile = {
+    read: readLasting,
+    log: async (counters) => Number(await ask('logCounters', [writeLog(counters)])),
+    settle: async (counters) => void (await ask('write', [{ uses: [], events: [], counters }])),
+    trimLog: async (upTo) => void (await ask('trimLog', [upTo])),
+  };
+  return createLastingBuffer(file, { ...options, partSize: LOG_PART, max });
 }
 
 /** A failure has emptied the cache: the next look-up asks the database, and tells. */

@@ -78,6 +78,54 @@ function writeCounter(sql: Sql, { name, slot, startMs, count }: CounterRow): voi
   );
 }
 
+/** Counters as one text of the log: handed to another thread, it costs less than as many objects. */
+export function writeLog(counters: readonly CounterRow[]): string {
+  return JSON.stringify(
+    counters.map(({ name, slot, startMs, count }) => [name, slot, startMs, count]),
+  );
+}
+
+/** Appends counters (a text of `writeLog`) to the log; the answer is their place in it. */
+export function logCounters(sql: Sql, counters: string): number {
+  const row = sql.get('INSERT INTO counter_log (counters) VALUES (?) RETURNING seq', [counters]);
+  return row ? numberOf(row, 'seq') : 0;
+}
+
+/** Forgets the log up to a place. */
+export function trimLog(sql: Sql, upTo: number): void {
+  sql.run('DELETE FROM counter_log WHERE seq <= ?', [upTo]);
+}
+
+/**
+ * Settles what a process left in the log. A row may be newer already, where another process settles its own log at
+ * this moment: of the same window the higher count stays.
+ */
+export function settleLog(sql: Sql): void {
+  sql.transaction(() => {
+    const newest = new Map<string, CounterRow>();
+    for (const row of sql.all('SELECT counters FROM counter_log ORDER BY seq')) {
+      for (const one of readLog(textOf(row, 'counters')))
+        newest.set(`${one.name}\n${one.slot}`, one);
+    }
+    for (const { name, slot, startMs, count } of newest.values()) {
+      sql.run(
+        `INSERT INTO counter (name, slot, start_ms, count) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET
+           count = CASE WHEN excluded.start_ms = start_ms THEN max(count, excluded.count) ELSE excluded.count END,
+           start_ms = excluded.start_ms
+         WHERE excluded.start_ms >= start_ms`,
+        [name, slot, startMs, count],
+      );
+    }
+    sql.run('DELETE FROM counter_log');
+  });
+}
+
+function readLog(text: string): readonly CounterRow[] {
+  const rows: readonly (readonly [string, number, number, number])[] = JSON.parse(text);
+  return rows.map(([name, slot, startMs, count]) => ({ name, slot, startMs, count }));
+}
+
 /** The windows of a counter that were written. */
 export function readCounter(sql: Sql, name: string): readonly CounterRow[] {
   const rows = sql.all('SELECT slot, start_ms, count FROM counter WHERE name = ?', [name]);

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RecordStore } from '../core/record-store.ts';
-import { type Batch, usageOf, writeBatch } from './batch.ts';
+import { type Batch, logCounters, settleLog, trimLog, usageOf, writeBatch } from './batch.ts';
 import { runCommit } from './commit.ts';
 import { listEvents } from './event-list.ts';
 import { listKeys } from './key-list.ts';
@@ -39,6 +39,9 @@ export function createEngine(db: DatabaseSync, { toldMax }: EngineOptions) {
     prune: bind(prune),
     existing: bind(existing),
     write: (batch: Batch) => writeBatch(sql, batch, toldMax),
+    logCounters: bind(logCounters),
+    trimLog: bind(trimLog),
+    settleLog: bind(settleLog),
   };
 }
 

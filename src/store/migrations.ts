@@ -125,6 +125,12 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX counter_start ON counter (slot, start_ms);
 
+  -- Counters as they changed, appended; each row is a list of them, as JSON.
+  CREATE TABLE counter_log (
+    seq INTEGER PRIMARY KEY,
+    counters TEXT NOT NULL
+  ) STRICT;
+
   -- What changed for the gate, in order, so that every process drops it from its cache.
   CREATE TABLE change (
     seq INTEGER PRIMARY KEY,

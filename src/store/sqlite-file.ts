@@ -7,8 +7,8 @@ const WRITE_WAIT_MS = 5000;
 /** A check waits no longer than this: then it is refused as unavailable. */
 const READ_WAIT_MS = 50;
 const OWNER_ONLY = 0o600;
-const WRITE_CACHE_KIB = 32_768;
-const READ_CACHE_KIB = 16_384;
+const WRITE_CACHE_KIB = 8192;
+const READ_CACHE_KIB = 4096;
 /** What is left of the write-ahead log after a checkpoint. */
 const LOG_BYTES = 16 * 1024 * 1024;
 

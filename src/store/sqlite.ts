@@ -32,6 +32,7 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
       await link.close();
     };
     const ask: Ask = link.ask;
+    await ask('settleLog', []);
     const readLasting = (counter: string) => readCounter(sql, counter);
     return assembleStore(
       { ask, gate, readLasting, closeParts },

@@ -11,13 +11,15 @@ export type Writer = {
 
 /** A buffer of items, and where they go. */
 export type Source<T> = {
-  /** Takes all items out. */
-  readonly take: () => readonly T[];
+  /** Takes items out: all of them, or as many as are due at a tick of the timer. */
+  readonly take: (which: 'all' | 'due') => readonly T[];
   readonly write: (items: readonly T[]) => Promise<void>;
   /** Hears of items that could not be written. */
   readonly restore: (items: readonly T[]) => void;
-  /** Hears that a write has ended, well or not. */
-  readonly settled?: () => void;
+  /** Whether something waits that was not due. */
+  readonly isWaiting?: () => boolean;
+  /** More to do once items are written, or when there were none. */
+  readonly written?: (which: 'all' | 'due') => Promise<void>;
 };
 
 export type WriterOptions = {
@@ -33,40 +35,43 @@ export function createWriter<T>(source: Source<T>, options: WriterOptions): Writ
   let failures = 0;
   let isStopped = false;
 
-  const write = async (): Promise<void> => {
-    const items = source.take();
+  const write = async (which: 'all' | 'due'): Promise<void> => {
+    const items = source.take(which);
     let at = 0;
     try {
       for (; at < items.length; at += options.partSize) {
         await source.write(items.slice(at, at + options.partSize));
       }
+      await source.written?.(which);
     } catch (cause) {
       failures += 1;
       source.restore(items.slice(at));
       throw cause;
-    } finally {
-      source.settled?.();
     }
   };
-  const flush = (): Promise<void> => {
+  const start = (which: 'all' | 'due'): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    const written = before.then(write);
+    const written = before.then(() => write(which));
     before = written.catch(() => undefined);
     return written;
   };
+  const tick = async (): Promise<void> => {
+    try {
+      await start('due');
+      if (source.isWaiting?.()) wake();
+    } catch (cause) {
+      options.onFailure?.(cause);
+      wake();
+    }
+  };
   const wake = (): void => {
     if (isStopped) return;
-    timer ??= setTimeout(() => {
-      flush().catch((cause: unknown) => {
-        options.onFailure?.(cause);
-        wake();
-      });
-    }, options.everyMs).unref();
+    timer ??= setTimeout(() => void tick(), options.everyMs).unref();
   };
   const stop = (): void => {
     isStopped = true;
     clearTimeout(timer);
   };
-  return { wake, flush, failures: () => failures, stop };
+  return { wake, flush: () => start('all'), failures: () => failures, stop };
 }

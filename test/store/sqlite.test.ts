@@ -143,6 +143,47 @@ describe('counters', () => {
     expect(await remaining(second, all, NOW + DAY_MS)).toEqual([9, 10, 16, 26, 9]);
   });
 
+  test('are logged first, and the log is empty once each has its row', async () => {
+    const path = newPath();
+    const store = await openHere(path);
+    await store.takeLimits([day('a'), day('b')], NOW);
+    await store.flush();
+    expect(look(path, 'SELECT count(*) AS rows FROM counter')).toEqual({ rows: 2 });
+    expect(look(path, 'SELECT count(*) AS rows FROM counter_log')).toEqual({ rows: 0 });
+  });
+
+  test('that a process left in the log count in the next one, the newest of each', async () => {
+    const path = newPath();
+    const first = await open(path);
+    await first.takeLimits([day('a')], NOW);
+    await first.close();
+    const { slot, start_ms: startMs } = look(path, 'SELECT slot, start_ms FROM counter') ?? {};
+    const left = (name: string, count: number, at = startMs) => [name, slot, at, count];
+    const lists = [
+      [left('a', 4), left('b', 2)],
+      [left('b', 3), left('old', 9, Number(startMs) - DAY_MS)],
+    ];
+    for (const list of lists) {
+      edit(path, `INSERT INTO counter_log (counters) VALUES ('${JSON.stringify(list)}')`);
+    }
+    const second = await openHere(path);
+    expect(await remaining(second, day('a'))).toEqual([6]);
+    expect(await remaining(second, day('b'))).toEqual([7]);
+    expect(await remaining(second, day('old'))).toEqual([10]);
+    expect(look(path, 'SELECT count(*) AS rows FROM counter_log')).toEqual({ rows: 0 });
+  });
+
+  test('in a row that is newer than the log stay as they are', async () => {
+    const path = newPath();
+    const first = await open(path);
+    for (let at = 0; at < 5; at += 1) await first.takeLimits([day('a')], NOW);
+    await first.close();
+    const { slot, start_ms: startMs } = look(path, 'SELECT slot, start_ms FROM counter') ?? {};
+    const stale = JSON.stringify([['a', slot, startMs, 2]]);
+    edit(path, `INSERT INTO counter_log (counters) VALUES ('${stale}')`);
+    expect(await remaining(await openHere(path), day('a'))).toEqual([5]);
+  });
+
   test('that were settled are written as they were settled', async () => {
     const path = newPath();
     const first = await open(path);
