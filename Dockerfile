@@ -27,4 +27,4 @@ EXPOSE 9191 9192 9193
 USER nonroot
 # The entrypoint is node. The first flag keeps an operator's regular expression from running away; the
 # second lets Node use three quarters of the container's memory limit.
-CMD ["--enable-experimental-regexp-engine-on-excessive-backtracks", "--max-old-space-size-percentage=75", "dist/main.js", "serve", "--config", "/etc/postern"]
+CMD ["--enable-experimental-regexp-engine-on-excessive-backtracks", "--max-old-space-size-percentage=75", "--max-semi-space-size=16", "dist/main.js", "serve", "--config", "/etc/postern"]

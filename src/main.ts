@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 import { runCommand } from './cli/commands.ts';
 
 // A reader that stops reading, as `head` does, is no failure of ours.

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { hashKey, mintKey, shownPrefix } from '../../src/core/api-key.ts';
 import { mintKsuid } from '../../src/core/ksuid.ts';
+import type { Write } from '../../src/core/record-store.ts';
 import type { StoredKey } from '../../src/core/records.ts';
 
 const PREFIX = 'pst_';
@@ -44,4 +45,14 @@ export function benchRecord(at: number, raw: string, isMixed = false): StoredKey
     rotated_at: created,
     secrets: [{ hash: hashKey(raw), key_prefix }],
   };
+}
+
+/** What stores the key of a number, with its workspace where it is the first of it. */
+export function benchWrites(at: number, raw: string, isMixed = false): readonly Write[] {
+  const key = benchRecord(at, raw, isMixed);
+  const write: Write = { kind: 'key', put: key, expected: 0 };
+  if (at >= WORKSPACES) return [write];
+  const { workspace_id = '', created_at, updated_at } = key;
+  const put = { id: workspace_id, status: 'active' as const, created_at, updated_at };
+  return [{ kind: 'workspace', put, expected: 0 }, write];
 }

@@ -1,6 +1,6 @@
 // The real server from dist/. Into a store in memory it puts keys first, through the port; a file has its own.
 import type { openApp as OpenApp } from '../../src/app.ts';
-import { benchKey, benchRecord } from './keys.ts';
+import { benchKey, benchWrites } from './keys.ts';
 
 const COMMIT_KEYS = 1000;
 const [path = '', count = '0'] = process.argv.slice(2);
@@ -11,11 +11,8 @@ const opened = await openApp({ path, logLevel: 'error' });
 if ('problems' in opened) throw new Error(opened.problems.join('\n'));
 for (let from = 0; from < Number(count); from += COMMIT_KEYS) {
   const size = Math.min(COMMIT_KEYS, Number(count) - from);
-  const writes = Array.from({ length: size }, (_, at) => ({
-    kind: 'key' as const,
-    put: benchRecord(from + at, benchKey(from + at)),
-    expected: 0,
-  }));
+  const numbers = Array.from({ length: size }, (_, at) => from + at);
+  const writes = numbers.flatMap((at) => benchWrites(at, benchKey(at)));
   const conflict = await opened.store.commit({ writes, events: [] });
   if (conflict) throw new Error(`a key is there already: ${JSON.stringify(conflict)}`);
 }
