@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Document } from './document.ts';
+import type { OpenAPIHono } from '@hono/zod-openapi';
+
+/** The API as OpenAPI 3.1 describes it. */
+export type Document = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
 
 type Operation = {
   readonly operationId?: string;

@@ -67,7 +67,6 @@ export function documentRows(rows: readonly Row[]): readonly OpenRow[] {
   }));
 }
 
-export type Document = ReturnType<typeof describe>;
 type Described = Omit<GuardedRow, 'handle'> | Omit<OpenRow, 'handle'>;
 
 function describe(rows: readonly Described[]) {

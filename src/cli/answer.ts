@@ -1,12 +1,7 @@
 import type { Answer } from './client.ts';
 import { printable, printableJson } from './printable.ts';
 import type { Session } from './session.ts';
-import type { Shown } from './table.ts';
-
-/** Whether a value is a JSON object. */
-export function isShown(value: unknown): value is Shown {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { isShown } from './table.ts';
 
 /** A text of an object; undefined when there is none. */
 export function textOf(shown: unknown, field: string): string | undefined {

@@ -1,9 +1,9 @@
-import { isShown, textOf } from './answer.ts';
+import { textOf } from './answer.ts';
 import { type Command, JSON_OPTION } from './command.ts';
 import { CONNECTION, openClient } from './connect.ts';
 import { LIST_OPTIONS, printList } from './list.ts';
 import { column, type Filter } from './resource.ts';
-import type { Column } from './table.ts';
+import { type Column, isShown } from './table.ts';
 
 const FILTERS: readonly Filter[] = [
   { option: 'workspace', query: 'workspace_id', value: 'ID', help: 'of this workspace' },

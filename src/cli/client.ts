@@ -1,4 +1,4 @@
-import { isShown } from './answer.ts';
+import { isShown } from './table.ts';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { parseDuration } from '../schema/duration.ts';
-import { isShown, textOf } from './answer.ts';
+import { textOf } from './answer.ts';
 import type { Given, Options } from './arguments.ts';
 import type { Answer, Client } from './client.ts';
 import { type Command, JSON_OPTION, YES_OPTION } from './command.ts';
@@ -18,6 +18,7 @@ import {
   versionHeader,
 } from './resource-commands.ts';
 import type { Session } from './session.ts';
+import { isShown } from './table.ts';
 import { UsageError } from './usage.ts';
 
 const IDEMPOTENCY: Options = {

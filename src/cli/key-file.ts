@@ -1,10 +1,10 @@
 import { suggest } from '../config/nearest.ts';
-import { isShown } from './answer.ts';
+
 import { readCsv } from './csv.ts';
 import { type Field, readValue } from './field.ts';
 import { KEYS } from './key-resource.ts';
 import { type NumberedLine, readLines } from './lines.ts';
-import type { Shown } from './table.ts';
+import { isShown, type Shown } from './table.ts';
 import { UsageError } from './usage.ts';
 
 /** One key of a file to import: the body of its request, or what is wrong with its line. */

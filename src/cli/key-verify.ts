@@ -1,10 +1,10 @@
-import { isDone, isShown, textOf, writeRefusal } from './answer.ts';
+import { isDone, textOf, writeRefusal } from './answer.ts';
 import type { Answer, Client } from './client.ts';
 import { type Command, JSON_OPTION } from './command.ts';
 import { CONNECTION, openClient, writeCredential } from './connect.ts';
 import { printable, printableJson } from './printable.ts';
 import { readFirstLine, type Session } from './session.ts';
-import { type Column, openTable, type Shown, writeValue } from './table.ts';
+import { type Column, isShown, openTable, type Shown, writeValue } from './table.ts';
 import { UsageError } from './usage.ts';
 
 const KEY_LONGEST = 16_384;

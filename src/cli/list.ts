@@ -1,12 +1,12 @@
 import { parseTimestamp } from '../core/key-record.ts';
 import { parseDuration } from '../schema/duration.ts';
-import { isDone, isShown, tellRefusal } from './answer.ts';
+import { isDone, tellRefusal } from './answer.ts';
 import type { Given, Options } from './arguments.ts';
 import type { Client } from './client.ts';
 import { printableJson } from './printable.ts';
 import type { Filter } from './resource.ts';
 import type { Session } from './session.ts';
-import { type Column, openTable, type Shown } from './table.ts';
+import { type Column, isShown, openTable, type Shown } from './table.ts';
 import { UsageError } from './usage.ts';
 
 /** Options of every list. */

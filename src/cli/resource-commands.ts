@@ -1,5 +1,5 @@
 import { checksumOf } from '../core/api-key.ts';
-import { isDone, isShown, tellRefusal, textOf } from './answer.ts';
+import { isDone, tellRefusal, textOf } from './answer.ts';
 import type { Given, Options } from './arguments.ts';
 import type { Answer, Ask, Client, Method } from './client.ts';
 import { type Command, JSON_OPTION, YES_OPTION } from './command.ts';
@@ -9,7 +9,7 @@ import { LIST_OPTIONS, printList } from './list.ts';
 import { printable, printableJson } from './printable.ts';
 import type { Resource } from './resource.ts';
 import type { Session } from './session.ts';
-import { printRecord } from './table.ts';
+import { isShown, printRecord } from './table.ts';
 import { UsageError } from './usage.ts';
 
 const ID_LONGEST = 512;

@@ -3,6 +3,11 @@ import { printable, printableJson, shorten, widthOf } from './printable.ts';
 /** An object as the API shows it. */
 export type Shown = { readonly [field: string]: unknown };
 
+/** Whether a value is a JSON object. */
+export function isShown(value: unknown): value is Shown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A column of a table: its title, and the field it shows or how it is made. */
 export type Column = {
   readonly title: string;
