@@ -3,29 +3,25 @@ import type { Versioned } from '../core/record-store.ts';
 import type { RoleRecord } from '../core/records.ts';
 import { grant, line, slug, strict } from '../schema/text.ts';
 import { roleBook } from './book.ts';
-import {
-  changedFields,
-  commitChange,
-  judgeIfMatch,
-  type Lost,
-  retryLost,
-  timeText,
-} from './change.ts';
+import { commitChange, type Lost, timeText } from './change.ts';
 import { type Fault, fault } from './fault.ts';
-import { answerPage, NOTHING, pageOf, pageQuery } from './page.ts';
+import { answerPage, NOTHING } from './page.ts';
+import { resourceRows } from './resource.ts';
+import {
+  creationOf,
+  findToChange,
+  homeWorkspace,
+  type Listed,
+  listed,
+  type Named,
+  named,
+  removalOf,
+  updateOf,
+} from './resource-member.ts';
 import { bookWith, judgeRole } from './roles-rules.ts';
 import { showDeclaredRole, shownRole, showRole } from './roles-show.ts';
-import { type Call, type GuardedRow, type Outcome, row } from './row.ts';
-import {
-  findNamed,
-  isSame,
-  listedPlace,
-  loadRoles,
-  madeAt,
-  patched,
-  placeOf,
-  workspaceQuery,
-} from './workspaces-place.ts';
+import type { Call, Outcome } from './row.ts';
+import { findNamed, isSame, listedPlace, loadRoles, patched, placeOf } from './workspaces-place.ts';
 
 const PARENTS_MAX = 50;
 const SCOPES_MAX = 200;
@@ -39,83 +35,39 @@ const fields = {
     .meta({ description: 'Roles of the policy or of the workspace whose scopes it has too.' }),
   scopes: z.array(grant).max(SCOPES_MAX).optional(),
 };
-const draft = strict({
-  name: slug,
-  workspace_id: slug.nullish().meta({ description: 'Your own where it is absent.' }),
-  ...fields,
-});
+const draft = strict({ name: slug, workspace_id: homeWorkspace, ...fields });
 const patch = strict(fields);
-const named = z.object(workspaceQuery);
-const listed = z.object({ ...pageQuery, ...workspaceQuery });
 type Draft = z.output<typeof draft>;
 type Patch = z.output<typeof patch>;
-type Named = z.output<typeof named>;
 
-const tag = 'Roles';
-const READ = 'users:read';
-const WRITE = 'users:write';
-
-export const roleRows: readonly GuardedRow[] = [
-  row({
-    method: 'POST',
-    path: '/v1/roles',
-    tag,
+export const roleRows = resourceRows({
+  path: '/v1/roles',
+  param: 'name',
+  tag: 'Roles',
+  one: 'Role',
+  scopes: { read: 'users:read', write: 'users:write' },
+  schemas: { shown: shownRole, listed, named, draft, patch },
+  create: {
     summary: 'Creates a custom role of a workspace, within what you hold yourself.',
-    id: 'createRole',
-    scope: WRITE,
-    body: draft,
-    isIdempotent: true,
-    answers: { 201: shownRole },
-    handle: (call) => retryLost(call, () => create(call)),
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/roles',
-    tag,
+    handle: create,
+  },
+  list: {
     summary: "Lists the policy's roles and the custom roles of a workspace.",
-    id: 'listRoles',
-    scope: READ,
-    query: listed,
-    answers: { 200: pageOf(shownRole) },
     handle: list,
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/roles/{name}',
-    tag,
+  },
+  show: {
     summary: 'Shows a role.',
-    id: 'getRole',
-    scope: READ,
-    query: named,
-    answers: { 200: shownRole },
     handle: show,
-  }),
-  row({
-    method: 'PATCH',
-    path: '/v1/roles/{name}',
-    tag,
+  },
+  update: {
     summary: 'Changes a custom role; whoever has it changes with it at once.',
-    id: 'updateRole',
-    scope: WRITE,
-    query: named,
-    body: patch,
-    isConditional: true,
-    answers: { 200: shownRole },
-    handle: (call) => retryLost(call, () => update(call)),
-  }),
-  row({
-    method: 'DELETE',
-    path: '/v1/roles/{name}',
-    tag,
+    handle: update,
+  },
+  remove: {
     summary: 'Deletes a custom role; whoever has it loses it.',
-    id: 'deleteRole',
-    scope: WRITE,
-    query: named,
-    isConditional: true,
-    answers: { 204: null },
-    handle: (call) => retryLost(call, () => remove(call)),
-  }),
-];
+    handle: remove,
+  },
+});
 
 async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const { name: id, workspace_id, ...rest } = call.body;
@@ -134,19 +86,13 @@ async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const refusal = judgeRole(call, wanted);
   if (refusal) return refusal;
   const shown = showRole(record, bookWith(call, wanted));
-  const event = {
-    event: 'role.created',
-    workspace_id: workspace,
-    object: { kind: 'role', id } as const,
-    after: shown,
-  };
   const put = { kind: 'role', put: record, expected: 0 } as const;
-  const writes = [...place.requires, ...loaded.requires(record.inherits), put];
-  const answer = { status: 201, body: shown, etag: 1, ...madeAt(call, id) } as const;
-  return commitChange(call, { writes, events: [event] }, answer);
+  const requires = [...place.requires, ...loaded.requires(record.inherits)];
+  const { step, answer } = creationOf(call, put, { after: shown, requires });
+  return commitChange(call, step, answer);
 }
 
-async function list(call: Call<z.output<typeof listed>>): Promise<Outcome> {
+async function list(call: Call<Listed>): Promise<Outcome> {
   const place = listedPlace(call);
   if (place === 'nothing') return NOTHING;
   const { parts, policy } = call;
@@ -181,8 +127,6 @@ async function update(call: Call<Named, Patch>): Promise<Outcome | Lost> {
   const found = await findCustom(call);
   if ('kind' in found) return found;
   const { record, version } = found;
-  const mismatch = judgeIfMatch(call, version);
-  if (mismatch) return mismatch;
   const after = patched(record, call.body);
   const changed = { ...after, updated_at: timeText(call.nowMs) };
   const names = [...record.inherits, ...changed.inherits];
@@ -193,34 +137,18 @@ async function update(call: Call<Named, Patch>): Promise<Outcome | Lost> {
   const shown = showRole(changed, bookWith(call, wanted));
   const before = showRole(record, bookWith(call, { ...wanted, record }));
   if (isSame(record, after)) return { status: 200, body: before, etag: version };
-  const event = {
-    event: 'role.updated',
-    workspace_id: record.workspace_id,
-    object: { kind: 'role', id: record.id } as const,
-    ...changedFields(before, shown),
-  };
   const put = { kind: 'role', put: changed, expected: version } as const;
-  const writes = [...loaded.requires(changed.inherits), put];
-  const answer = { status: 200, body: shown, etag: version + 1 } as const;
-  return commitChange(call, { writes, events: [event] }, answer);
+  const requires = loaded.requires(changed.inherits);
+  const { step, answer } = updateOf(put, { before, after: shown, requires });
+  return commitChange(call, step, answer);
 }
 
 async function remove(call: Call<Named>): Promise<Outcome | Lost> {
   const found = await findCustom(call);
   if ('kind' in found) return found;
-  const { record, version } = found;
-  const mismatch = judgeIfMatch(call, version);
-  if (mismatch) return mismatch;
-  const { id, workspace_id } = record;
-  const event = {
-    event: 'role.deleted',
-    workspace_id,
-    object: { kind: 'role', id } as const,
-    before: showRole(record, await roleBook(call, workspace_id)),
-  };
-  const name = { workspace: workspace_id, id };
-  const writes = [{ kind: 'role', remove: name, expected: version }] as const;
-  return commitChange(call, { writes, events: [event] }, { status: 204 });
+  const { record } = found;
+  const before = showRole(record, await roleBook(call, record.workspace_id));
+  return commitChange(call, removalOf('role', found, before), { status: 204 });
 }
 
 const DECLARED = 'the policy has a role of this name';
@@ -229,7 +157,8 @@ function isDeclared({ policy }: Call, name: string): boolean {
   return policy.roles.byName.has(name);
 }
 
+/** The role that a change names, in the version that If-Match asks for; what the policy declares is changed there. */
 async function findCustom(call: Call<Named>): Promise<Versioned<RoleRecord> | Fault> {
   const name = call.params['name'] ?? '';
-  return isDeclared(call, name) ? fault('read_only') : findNamed(call, 'role', name);
+  return isDeclared(call, name) ? fault('read_only') : findToChange(call, 'role', name);
 }

@@ -1,30 +1,25 @@
 import * as z from 'zod';
-import type { RecordName } from '../core/record-store.ts';
 import type { TeamRecord } from '../core/records.ts';
 import { line, slug, strict } from '../schema/text.ts';
-import {
-  changedFields,
-  commitChange,
-  judgeIfMatch,
-  type Lost,
-  mintId,
-  retryLost,
-  timeText,
-} from './change.ts';
+import { commitChange, type Lost, mintId, timeText } from './change.ts';
 import { type Fault, type FieldError, fault, invalid } from './fault.ts';
-import { answerPage, NOTHING, pageOf, pageQuery } from './page.ts';
-import { type Call, type GuardedRow, type Outcome, row } from './row.ts';
-import { type Ending, revokeAll } from './workspaces-cascade.ts';
+import { resourceRows } from './resource.ts';
 import {
-  findNamed,
-  isSame,
-  itemErrors,
-  listedPlace,
-  madeAt,
-  patched,
-  placeOf,
-  workspaceQuery,
-} from './workspaces-place.ts';
+  chosenId,
+  creationOf,
+  findToChange,
+  homeWorkspace,
+  listed,
+  listMembers,
+  type Named,
+  named,
+  removalOf,
+  showMember,
+  updateOf,
+} from './resource-member.ts';
+import type { Call, Outcome } from './row.ts';
+import { type Ending, revokeAll } from './workspaces-cascade.ts';
+import { isSame, itemErrors, patched, placeOf } from './workspaces-place.ts';
 
 const MEMBERS_MAX = 1000;
 
@@ -36,17 +31,10 @@ const fields = {
     .optional()
     .meta({ description: 'Ids of users of the same workspace.' }),
 };
-const draft = strict({
-  id: slug.optional().meta({ description: 'Chosen by you, else made.' }),
-  workspace_id: slug.nullish().meta({ description: 'Your own where it is absent.' }),
-  ...fields,
-});
+const draft = strict({ id: chosenId, workspace_id: homeWorkspace, ...fields });
 const patch = strict(fields);
-const named = z.object(workspaceQuery);
-const listed = z.object({ ...pageQuery, ...workspaceQuery });
 type Draft = z.output<typeof draft>;
 type Patch = z.output<typeof patch>;
-type Named = z.output<typeof named>;
 
 const shownTeam = z
   .strictObject({
@@ -60,71 +48,34 @@ const shownTeam = z
   })
   .meta({ id: 'Team' });
 
-const tag = 'Teams';
-const READ = 'users:read';
-const WRITE = 'users:write';
-
-export const teamRows: readonly GuardedRow[] = [
-  row({
-    method: 'POST',
-    path: '/v1/teams',
-    tag,
+export const teamRows = resourceRows({
+  path: '/v1/teams',
+  param: 'id',
+  tag: 'Teams',
+  one: 'Team',
+  scopes: { read: 'users:read', write: 'users:write' },
+  schemas: { shown: shownTeam, listed, named, draft, patch },
+  create: {
     summary: 'Creates a team of users of one workspace.',
-    id: 'createTeam',
-    scope: WRITE,
-    body: draft,
-    isIdempotent: true,
-    answers: { 201: shownTeam },
-    handle: (call) => retryLost(call, () => create(call)),
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/teams',
-    tag,
+    handle: create,
+  },
+  list: {
     summary: 'Lists teams.',
-    id: 'listTeams',
-    scope: READ,
-    query: listed,
-    answers: { 200: pageOf(shownTeam) },
-    handle: list,
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/teams/{id}',
-    tag,
+    handle: (call) => listMembers(call, 'team', showTeam),
+  },
+  show: {
     summary: 'Shows a team.',
-    id: 'getTeam',
-    scope: READ,
-    query: named,
-    answers: { 200: shownTeam },
-    handle: show,
-  }),
-  row({
-    method: 'PATCH',
-    path: '/v1/teams/{id}',
-    tag,
+    handle: (call) => showMember(call, 'team', showTeam),
+  },
+  update: {
     summary: 'Changes a team.',
-    id: 'updateTeam',
-    scope: WRITE,
-    query: named,
-    body: patch,
-    isConditional: true,
-    answers: { 200: shownTeam },
-    handle: (call) => retryLost(call, () => update(call)),
-  }),
-  row({
-    method: 'DELETE',
-    path: '/v1/teams/{id}',
-    tag,
+    handle: update,
+  },
+  remove: {
     summary: 'Deletes a team and revokes its keys for good.',
-    id: 'deleteTeam',
-    scope: WRITE,
-    query: named,
-    isConditional: true,
-    answers: { 204: null },
-    handle: (call) => retryLost(call, () => remove(call)),
-  }),
-];
+    handle: remove,
+  },
+});
 
 async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const { id: asked, workspace_id, ...rest } = call.body;
@@ -139,75 +90,37 @@ async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const record: TeamRecord = patched<TeamRecord>(blank, rest);
   const refusal = await judgeMembers(call, workspace, record.members);
   if (refusal) return refusal;
-  const event = {
-    event: 'team.created',
-    workspace_id: workspace,
-    object: { kind: 'team', id } as const,
-    after: showTeam(record),
-  };
-  const writes = [...place.requires, { kind: 'team', put: record, expected: 0 } as const];
-  const answer = { status: 201, body: showTeam(record), etag: 1, ...madeAt(call, id) } as const;
-  return commitChange(call, { writes, events: [event] }, answer);
-}
-
-async function list(call: Call<z.output<typeof listed>>): Promise<Outcome> {
-  const place = listedPlace(call);
-  if (place === 'nothing') return NOTHING;
-  return answerPage(call, {
-    declared: [],
-    stored: (page) => call.parts.store.list('team', place, page),
-    show: ({ record }) => showTeam(record),
-  });
-}
-
-async function show(call: Call<Named>): Promise<Outcome> {
-  const found = await findNamed(call, 'team', call.params['id'] ?? '');
-  if ('kind' in found) return found;
-  return { status: 200, body: showTeam(found.record), etag: found.version };
+  const put = { kind: 'team', put: record, expected: 0 } as const;
+  const told = { after: showTeam(record), requires: place.requires };
+  const { step, answer } = creationOf(call, put, told);
+  return commitChange(call, step, answer);
 }
 
 async function update(call: Call<Named, Patch>): Promise<Outcome | Lost> {
-  const found = await findNamed(call, 'team', call.params['id'] ?? '');
+  const found = await findToChange(call, 'team');
   if ('kind' in found) return found;
   const { record, version } = found;
-  const mismatch = judgeIfMatch(call, version);
-  if (mismatch) return mismatch;
   const wanted = patched(record, call.body);
   const refusal = await judgeMembers(call, record.workspace_id, call.body.members ?? []);
   if (refusal) return refusal;
   if (isSame(record, wanted)) return { status: 200, body: showTeam(record), etag: version };
   const changed = { ...wanted, updated_at: timeText(call.nowMs) };
-  const event = {
-    event: 'team.updated',
-    workspace_id: record.workspace_id,
-    object: { kind: 'team', id: record.id } as const,
-    ...changedFields(showTeam(record), showTeam(changed)),
-  };
-  const writes = [{ kind: 'team', put: changed, expected: version }] as const;
-  const answer = { status: 200, body: showTeam(changed), etag: version + 1 } as const;
-  return commitChange(call, { writes, events: [event] }, answer);
+  const put = { kind: 'team', put: changed, expected: version } as const;
+  const told = { before: showTeam(record), after: showTeam(changed) };
+  const { step, answer } = updateOf(put, told);
+  return commitChange(call, step, answer);
 }
 
 /** Its keys end before it does, and those that were made at the same time after it. */
 async function remove(call: Call<Named>): Promise<Outcome | Lost> {
-  const found = await findNamed(call, 'team', call.params['id'] ?? '');
+  const found = await findToChange(call, 'team');
   if ('kind' in found) return found;
-  const { record, version } = found;
-  const mismatch = judgeIfMatch(call, version);
-  if (mismatch) return mismatch;
-  const { id, workspace_id } = record;
+  const { id, workspace_id } = found.record;
   const keys = { workspace: workspace_id ?? null, kind: 'team', owner: id } as const;
   const ending: Ending = { keys, because: 'team_gone' };
   await revokeAll(call, ending);
-  const name: RecordName = { workspace: workspace_id, id };
-  const event = {
-    event: 'team.deleted',
-    workspace_id,
-    object: { kind: 'team', id } as const,
-    before: showTeam(record),
-  };
-  const writes = [{ kind: 'team', remove: name, expected: version }] as const;
-  const outcome = await commitChange(call, { writes, events: [event] }, { status: 204 });
+  const step = removalOf('team', found, showTeam(found.record));
+  const outcome = await commitChange(call, step, { status: 204 });
   if (!('kind' in outcome)) await revokeAll(call, ending);
   return outcome;
 }

@@ -1,8 +1,9 @@
 import type { Versioned, Write } from '../core/record-store.ts';
 import type { TeamRecord, UserRecord } from '../core/records.ts';
-import { changedFields, commitChange, type Lost, type Told, timeText } from './change.ts';
+import { commitChange, type Lost, timeText } from './change.ts';
 import { fault } from './fault.ts';
-import type { Answer, Call, Outcome } from './row.ts';
+import { type Prepared, removalOf, updateOf } from './resource-member.ts';
+import type { Call, Outcome } from './row.ts';
 import { showUser } from './users-show.ts';
 import {
   type Ending,
@@ -20,8 +21,6 @@ export function ownedKeys({ id, workspace_id }: UserRecord): Ending {
   return { keys, because: 'owner_gone' };
 }
 
-type Deactivation = { readonly step: Step; readonly answer: Answer };
-
 /**
  * Commits the deactivation of a user with the end of its keys; those beyond one commit, and those that were made
  * at the same time, follow: nothing lets them in, since their owner is deactivated already.
@@ -29,7 +28,7 @@ type Deactivation = { readonly step: Step; readonly answer: Answer };
 export async function deactivateUser(
   call: Call,
   user: UserRecord,
-  { step, answer }: Deactivation,
+  { step, answer }: Prepared,
 ): Promise<Outcome | Lost> {
   const keys = await nextRevocations(call, ownedKeys(user));
   const change = {
@@ -58,15 +57,8 @@ export async function removeUser(
   const ended = await deactivate(call, found);
   if ('kind' in ended) return ended;
   await repeatUntilNone(call, () => nextPartings(call, record));
-  const event: Told = {
-    event: 'user.deleted',
-    workspace_id: record.workspace_id,
-    object: { kind: 'user', id: record.id },
-    before: showUser(record),
-  };
-  const name = { workspace: record.workspace_id, id: record.id };
-  const writes: readonly Write[] = [{ kind: 'user', remove: name, expected: ended.version }];
-  const outcome = await commitChange(call, { writes, events: [event] }, { status: 204 });
+  const removal = removalOf('user', { record, version: ended.version }, showUser(record));
+  const outcome = await commitChange(call, removal, { status: 204 });
   if (!('kind' in outcome)) await revokeAll(call, ownedKeys(record));
   return outcome;
 }
@@ -77,13 +69,8 @@ async function deactivate(call: Call, { record, version }: Versioned<UserRecord>
     return { version };
   }
   const put: UserRecord = { ...record, status: 'deactivated', updated_at: timeText(call.nowMs) };
-  const event: Told = {
-    event: 'user.updated',
-    workspace_id: record.workspace_id,
-    object: { kind: 'user', id: record.id },
-    ...changedFields(showUser(record), showUser(put)),
-  };
-  const step: Step = { writes: [{ kind: 'user', put, expected: version }], events: [event] };
+  const told = { before: showUser(record), after: showUser(put) };
+  const { step } = updateOf({ kind: 'user', put, expected: version }, told);
   const outcome = await deactivateUser(call, record, { step, answer: { status: 204 } });
   return 'kind' in outcome ? outcome : { version: version + 1 };
 }

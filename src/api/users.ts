@@ -1,32 +1,27 @@
 import * as z from 'zod';
 import type { UserRecord } from '../core/records.ts';
-import { form, grant, line, slug, strict } from '../schema/text.ts';
-import {
-  changedFields,
-  commitChange,
-  judgeIfMatch,
-  type Lost,
-  mintId,
-  retryLost,
-  timeText,
-} from './change.ts';
+import { form, grant, line, strict } from '../schema/text.ts';
+import { commitChange, type Lost, mintId, timeText } from './change.ts';
 import { fault } from './fault.ts';
-import { answerPage, NOTHING, pageOf, pageQuery } from './page.ts';
-import { type Call, type GuardedRow, type Outcome, row } from './row.ts';
+import { resourceRows } from './resource.ts';
+import {
+  chosenId,
+  creationOf,
+  findToChange,
+  homeWorkspace,
+  listed,
+  listMembers,
+  type Named,
+  named,
+  showMember,
+  updateOf,
+} from './resource-member.ts';
+import type { Call, Outcome } from './row.ts';
 import { isWider, judgeGrants } from './users-grants.ts';
 import { deactivateUser, ownedKeys, removeUser } from './users-remove.ts';
 import { shownUser, showUser } from './users-show.ts';
 import { revokeAll } from './workspaces-cascade.ts';
-import {
-  findNamed,
-  isSame,
-  listedPlace,
-  loadRoles,
-  madeAt,
-  patched,
-  placeOf,
-  workspaceQuery,
-} from './workspaces-place.ts';
+import { isSame, loadRoles, patched, placeOf } from './workspaces-place.ts';
 
 const GRANTS_MAX = 200;
 const EMAIL_CHARS_MAX = 254;
@@ -50,83 +45,39 @@ const fields = {
     .optional()
     .meta({ description: 'Deactivating revokes the personal keys of the user for good.' }),
 };
-const draft = strict({
-  id: slug.optional().meta({ description: 'Chosen by you, else made.' }),
-  workspace_id: slug.nullish().meta({ description: 'Your own where it is absent.' }),
-  ...fields,
-});
+const draft = strict({ id: chosenId, workspace_id: homeWorkspace, ...fields });
 const patch = strict(fields);
-const named = z.object(workspaceQuery);
-const listed = z.object({ ...pageQuery, ...workspaceQuery });
 type Draft = z.output<typeof draft>;
 type Patch = z.output<typeof patch>;
-type Named = z.output<typeof named>;
 
-const tag = 'Users';
-const READ = 'users:read';
-const WRITE = 'users:write';
-
-export const userRows: readonly GuardedRow[] = [
-  row({
-    method: 'POST',
-    path: '/v1/users',
-    tag,
+export const userRows = resourceRows({
+  path: '/v1/users',
+  param: 'id',
+  tag: 'Users',
+  one: 'User',
+  scopes: { read: 'users:read', write: 'users:write' },
+  schemas: { shown: shownUser, listed, named, draft, patch },
+  create: {
     summary: 'Creates a user with roles and scopes that you hold yourself.',
-    id: 'createUser',
-    scope: WRITE,
-    body: draft,
-    isIdempotent: true,
-    answers: { 201: shownUser },
-    handle: (call) => retryLost(call, () => create(call)),
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/users',
-    tag,
+    handle: create,
+  },
+  list: {
     summary: 'Lists users.',
-    id: 'listUsers',
-    scope: READ,
-    query: listed,
-    answers: { 200: pageOf(shownUser) },
-    handle: list,
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/users/{id}',
-    tag,
+    handle: (call) => listMembers(call, 'user', showUser),
+  },
+  show: {
     summary: 'Shows a user.',
-    id: 'getUser',
-    scope: READ,
-    query: named,
-    answers: { 200: shownUser },
-    handle: show,
-  }),
-  row({
-    method: 'PATCH',
-    path: '/v1/users/{id}',
-    tag,
+    handle: (call) => showMember(call, 'user', showUser),
+  },
+  update: {
     summary: 'Changes a user; its personal keys shrink with it at once.',
-    id: 'updateUser',
-    scope: WRITE,
-    query: named,
-    body: patch,
-    isConditional: true,
-    answers: { 200: shownUser },
-    handle: (call) => retryLost(call, () => update(call)),
-  }),
-  row({
-    method: 'DELETE',
-    path: '/v1/users/{id}',
-    tag,
+    handle: update,
+  },
+  remove: {
     summary: 'Deletes a user and revokes its personal keys for good.',
-    id: 'deleteUser',
-    scope: WRITE,
-    query: named,
-    isConditional: true,
-    answers: { 204: null },
-    handle: (call) => retryLost(call, () => remove(call)),
-  }),
-];
+    handle: remove,
+  },
+});
 
 async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const { id: asked, workspace_id, ...rest } = call.body;
@@ -150,40 +101,16 @@ async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const roles = await loadRoles(call, workspace, record.roles);
   const refusal = judgeGrants(call, record, { roles, isGranting: true });
   if (refusal) return refusal;
-  const event = {
-    event: 'user.created',
-    workspace_id: workspace,
-    object: { kind: 'user', id } as const,
-    after: showUser(record),
-  };
   const put = { kind: 'user', put: record, expected: 0 } as const;
-  const writes = [...place.requires, ...roles.requires(record.roles), put];
-  const answer = { status: 201, body: showUser(record), etag: 1, ...madeAt(call, id) } as const;
-  return commitChange(call, { writes, events: [event] }, answer);
-}
-
-async function list(call: Call<z.output<typeof listed>>): Promise<Outcome> {
-  const place = listedPlace(call);
-  if (place === 'nothing') return NOTHING;
-  return answerPage(call, {
-    declared: [],
-    stored: (page) => call.parts.store.list('user', place, page),
-    show: ({ record }) => showUser(record),
-  });
-}
-
-async function show(call: Call<Named>): Promise<Outcome> {
-  const found = await findNamed(call, 'user', call.params['id'] ?? '');
-  if ('kind' in found) return found;
-  return { status: 200, body: showUser(found.record), etag: found.version };
+  const requires = [...place.requires, ...roles.requires(record.roles)];
+  const { step, answer } = creationOf(call, put, { after: showUser(record), requires });
+  return commitChange(call, step, answer);
 }
 
 async function update(call: Call<Named, Patch>): Promise<Outcome | Lost> {
-  const found = await findNamed(call, 'user', call.params['id'] ?? '');
+  const found = await findToChange(call, 'user');
   if ('kind' in found) return found;
   const { record, version } = found;
-  const mismatch = judgeIfMatch(call, version);
-  if (mismatch) return mismatch;
   const wanted = patched(record, call.body);
   const roles = await loadRoles(call, record.workspace_id, [...record.roles, ...wanted.roles]);
   const isReactivated = record.status === 'deactivated' && wanted.status === 'active';
@@ -193,24 +120,20 @@ async function update(call: Call<Named, Patch>): Promise<Outcome | Lost> {
   if (isSame(record, wanted)) return { status: 200, body: showUser(record), etag: version };
   const changed = { ...wanted, updated_at: timeText(call.nowMs) };
   if (isReactivated) await revokeAll(call, ownedKeys(record));
-  const requires = isGranting ? roles.requires(wanted.roles) : [];
-  const event = {
-    event: 'user.updated',
-    workspace_id: record.workspace_id,
-    object: { kind: 'user', id: record.id } as const,
-    ...changedFields(showUser(record), showUser(changed)),
-  };
-  const step = {
-    writes: [...requires, { kind: 'user', put: changed, expected: version } as const],
-    events: [event],
-  };
-  const answer = { status: 200, body: showUser(changed), etag: version + 1 } as const;
+  const { step, answer } = updateOf(
+    { kind: 'user', put: changed, expected: version },
+    {
+      before: showUser(record),
+      after: showUser(changed),
+      requires: isGranting ? roles.requires(wanted.roles) : [],
+    },
+  );
   if (changed.status === 'active') return commitChange(call, step, answer);
   return deactivateUser(call, record, { step, answer });
 }
 
 async function remove(call: Call<Named>): Promise<Outcome | Lost> {
-  const found = await findNamed(call, 'user', call.params['id'] ?? '');
+  const found = await findToChange(call, 'user');
   if ('kind' in found) return found;
-  return judgeIfMatch(call, found.version) ?? removeUser(call, found);
+  return removeUser(call, found);
 }

@@ -11,12 +11,13 @@ import {
   judgeIfMatch,
   type Lost,
   mintId,
-  retryLost,
   timeText,
 } from './change.ts';
 import { type Fault, type FieldError, fault, invalid } from './fault.ts';
-import { answerPage, pageOf, pageQuery } from './page.ts';
-import { type Call, type GuardedRow, type Outcome, row } from './row.ts';
+import { answerPage, pageQuery } from './page.ts';
+import { resourceRows } from './resource.ts';
+import { chosenId } from './resource-member.ts';
+import type { Call, Outcome } from './row.ts';
 import { judgeId, judgeSlug, keepSlugFree } from './workspaces-names.ts';
 import { isSame, madeAt, patched } from './workspaces-place.ts';
 import { removeWorkspace } from './workspaces-remove.ts';
@@ -48,10 +49,7 @@ const fields = {
     .nullish()
     .meta({ description: 'Addresses its credentials may be used from; null for any.' }),
 };
-const draft = strict({
-  id: slug.optional().meta({ description: 'Chosen by you, else made.' }),
-  ...fields,
-});
+const draft = strict({ id: chosenId, ...fields });
 const patch = strict(fields);
 type Draft = z.output<typeof draft>;
 type Patch = z.output<typeof patch>;
@@ -59,69 +57,41 @@ type Patch = z.output<typeof patch>;
 /** What everybody with workspaces:write may change of their own workspace; the rest is the admin's. */
 const OWN_FIELDS: ReadonlySet<string> = new Set(['name', 'allowed_ips']);
 
-const tag = 'Workspaces';
-const READ = 'workspaces:read';
-const WRITE = 'workspaces:write';
-
-export const workspaceRows: readonly GuardedRow[] = [
-  row({
-    method: 'POST',
-    path: '/v1/workspaces',
-    tag,
+export const workspaceRows = resourceRows({
+  path: '/v1/workspaces',
+  param: 'id',
+  tag: 'Workspaces',
+  one: 'Workspace',
+  scopes: { read: 'workspaces:read', write: 'workspaces:write' },
+  schemas: {
+    shown: shownWorkspace,
+    listed: z.strictObject(pageQuery),
+    named: undefined,
+    draft,
+    patch,
+  },
+  create: {
     summary: 'Creates a workspace; only the admin may.',
-    id: 'createWorkspace',
-    scope: WRITE,
-    body: draft,
-    isIdempotent: true,
-    answers: { 201: shownWorkspace },
-    handle: (call) => retryLost(call, () => create(call)),
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/workspaces',
-    tag,
+    handle: create,
+  },
+  list: {
     summary: 'Lists workspaces: all for the admin, their own for others.',
-    id: 'listWorkspaces',
-    scope: READ,
-    query: z.strictObject(pageQuery),
-    answers: { 200: pageOf(shownWorkspace) },
     handle: list,
-  }),
-  row({
-    method: 'GET',
-    path: '/v1/workspaces/{id}',
-    tag,
+  },
+  show: {
     summary: 'Shows a workspace.',
-    id: 'getWorkspace',
-    scope: READ,
-    answers: { 200: shownWorkspace },
     handle: show,
-  }),
-  row({
-    method: 'PATCH',
-    path: '/v1/workspaces/{id}',
-    tag,
+  },
+  update: {
     summary: 'Changes a workspace; all but name and allowed_ips only the admin may.',
-    id: 'updateWorkspace',
-    scope: WRITE,
-    body: patch,
-    isConditional: true,
-    answers: { 200: shownWorkspace },
-    handle: (call) => retryLost(call, () => update(call)),
-  }),
-  row({
-    method: 'DELETE',
-    path: '/v1/workspaces/{id}',
-    tag,
+    handle: update,
+  },
+  remove: {
     summary:
       'Deletes a workspace with its users, teams and roles, and revokes its keys; only the admin may.',
-    id: 'deleteWorkspace',
-    scope: WRITE,
-    isConditional: true,
-    answers: { 204: null },
-    handle: (call) => retryLost(call, () => remove(call)),
-  }),
-];
+    handle: remove,
+  },
+});
 
 async function create(call: Call<unknown, Draft>): Promise<Outcome | Lost> {
   const { actor, body } = call;
