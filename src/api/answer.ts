@@ -28,6 +28,8 @@ export type Asked = {
 type Inputs = Pick<Call, 'query' | 'body' | 'ifMatch' | 'rawBody'>;
 
 const ID = /^[\w.-]{1,64}$/;
+/** Short names of query parameters, for people who type them. */
+const SHORT: ReadonlyMap<string, string> = new Map([['workspace', 'workspace_id']]);
 const ETAG = /^"([\x21\x23-\x7e]*)"$/;
 
 /** Answers a row that needs no credential. */
@@ -129,7 +131,10 @@ async function readInputs(row: GuardedRow, asked: Asked): Promise<Inputs | Fault
 }
 
 function readQuery(schema: z.ZodObject | undefined, url: URL): { value: unknown } | Fault {
-  const names = [...url.searchParams.keys()];
+  const sent = [...url.searchParams].map(
+    ([name, value]) => [SHORT.get(name) ?? name, value] as const,
+  );
+  const names = sent.map(([name]) => name);
   const known = new Set(Object.keys(schema?.shape ?? {}));
   const stray = names.flatMap((name, at) => {
     if (!known.has(name)) return [{ pointer: `/${name}`, detail: 'unknown query parameter' }];
@@ -137,7 +142,7 @@ function readQuery(schema: z.ZodObject | undefined, url: URL): { value: unknown 
   });
   if (stray.length > 0) return fault('malformed_query', stray);
   if (!schema) return { value: {} };
-  const parsed = schema.safeParse(Object.fromEntries(url.searchParams));
+  const parsed = schema.safeParse(Object.fromEntries(sent));
   if (parsed.success) return { value: parsed.data };
   return fault('malformed_query', fieldErrors(parsed.error.issues));
 }

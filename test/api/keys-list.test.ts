@@ -23,6 +23,7 @@ async function fill(stage: Stage) {
 describe('a list is narrowed', () => {
   test.each([
     ['?workspace_id=acme', ['Declared', 'ada', 'test']],
+    ['?workspace=acme', ['Declared', 'ada', 'test']],
     ['?workspace_id=nowhere', []],
     ['?kind=personal', ['ada']],
     ['?kind=team', []],
