@@ -51,12 +51,13 @@ const TOKEN_BYTES = 32;
 /** Opens everything that a policy asks for, or names the policy's problems. */
 export async function openApp(options: AppOptions): Promise<App | Problems> {
   const env = readEnvironment();
-  const unfit = judgeAdminToken(env['POSTERN_ADMIN_TOKEN']);
-  if (unfit !== undefined) return { problems: [unfit] };
+  const judged = judgeAdminToken(env['POSTERN_ADMIN_TOKEN']);
+  if (judged && 'problem' in judged) return { problems: [judged.problem] };
   const heard: Heard = {};
   const opened = await openHeardPolicy(options.path, heard);
   if ('problems' in opened) return opened;
   const log = openLog(options.logLevel);
+  if (judged) log.warn(judged.warning);
   for (const warning of opened.warnings) log.warn(writeProblem(warning));
   const store = await openStore(opened.settings, options.path, log);
   const clashes = await findClashes(store, opened.policy());

@@ -13,16 +13,21 @@ export async function adminDigests(
   token: string | undefined,
 ): Promise<readonly string[]> {
   const kept = await store.getSetting(SETTING);
-  const given = token === undefined ? undefined : digestOf(token);
+  const given = token === undefined || token === '' ? undefined : digestOf(token);
   return [given, kept].filter((digest) => digest !== undefined);
 }
 
-/** What is wrong with an admin token from the environment; it is never quoted. */
-export function judgeAdminToken(token: string | undefined): string | undefined {
-  if (token === undefined || (token.length >= CHARS_MIN && /^[\x21-\x7e]+$/.test(token))) {
-    return undefined;
+/** What is wrong with an admin token from the environment, or doubtful; it is never quoted. */
+export function judgeAdminToken(
+  token: string | undefined,
+): { readonly problem: string } | { readonly warning: string } | undefined {
+  if (token === undefined || token === '') return undefined;
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    return { problem: 'POSTERN_ADMIN_TOKEN: use visible ASCII characters only, without spaces' };
   }
-  return `POSTERN_ADMIN_TOKEN: use at least ${CHARS_MIN} visible ASCII characters, or run postern init`;
+  if (token.length >= CHARS_MIN) return undefined;
+  const advice = `use at least ${CHARS_MIN} random characters, or run postern init`;
+  return { warning: `POSTERN_ADMIN_TOKEN is short enough to be guessed: ${advice}` };
 }
 
 /** Makes an admin token and keeps its digest; undefined when there is one and it is not to be replaced. */
