@@ -76,14 +76,22 @@ test('every option that the page on keys names is one of some command', async ()
   expect(said.filter((option) => !known.has(option))).toEqual([]);
 });
 
-/** Events that the code names, as texts of their own. */
-const EVENTS: ReadonlySet<string> = new Set(
-  globSync('src/**/*.ts', { cwd: ROOT }).flatMap((file) => {
+/** Events that the code puts together of a kind and of what was done. */
+const MADE = ['user', 'team', 'role', 'workspace'].flatMap((kind) => {
+  const source = readFileSync(join(ROOT, 'src', 'api', 'resource-member.ts'), 'utf8');
+  const verbs = source.match(/verb: ('[a-z]+'(?: \| '[a-z]+')*)/)?.[1]?.match(/[a-z]+/g) ?? [];
+  return verbs.map((verb) => `${kind}.${verb}`);
+});
+
+/** Events that the code names, as texts of their own or put together. */
+const EVENTS: ReadonlySet<string> = new Set([
+  ...MADE,
+  ...globSync('src/**/*.ts', { cwd: ROOT }).flatMap((file) => {
     const source = readFileSync(join(ROOT, file), 'utf8').replaceAll('`${kind}.', "'user.");
     const names = source.matchAll(/['"]((?:key|user|team|role|workspace|decision)\.[a-z_]+)['"`]/g);
     return [...names].map(([, name = '']) => name);
   }),
-);
+]);
 
 test('every event that a page names is one of the code', () => {
   const said = PAGES.flatMap(spansOf).filter((span) =>
