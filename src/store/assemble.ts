@@ -6,8 +6,9 @@ import { createCounters } from './counters.ts';
 import { type Ask, askRecords } from './engine.ts';
 import type { Gate } from './gate.ts';
 import { createLastingBuffer, type LastingBuffer, type LastingFile } from './lasting-buffer.ts';
+import { withPending } from './pending.ts';
 import type { Store, StoreOptions } from './store.ts';
-import { createUseBuffer } from './use-buffer.ts';
+import { createUseBuffer, type UseTurns } from './use-buffer.ts';
 
 /** What a store is made of. */
 export type StoreParts = {
@@ -21,6 +22,7 @@ export type StoreParts = {
 export type AssembleOptions = StoreOptions & {
   /** Buffered items written in one turn. */
   readonly partSize: number;
+  readonly uses: UseTurns;
 };
 
 /** Counters that may wait for the next write, also where fewer subjects are held. */
@@ -43,7 +45,7 @@ export function assembleStore(parts: StoreParts, options: AssembleOptions): Stor
   const { catchUp, ...lookUps } = gate;
   let closing: Promise<void> | undefined;
   return {
-    ...askRecords(ask),
+    ...withPending(askRecords(ask), uses.pending),
     ...lookUps,
     takeLimits: counters.takeLimits,
     settleLimits: counters.settleLimits,

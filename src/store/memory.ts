@@ -11,6 +11,8 @@ import type { Store, StoreOptions } from './store.ts';
 const TOLD_MAX = 100_000;
 /** Rows written in one turn, after which checks come. */
 const PART_SIZE = 100;
+/** They are written between checks, and nothing is lost by waiting. */
+const USES = { least: 100, turns: 60 };
 
 /**
  * Opens a store in this process: nothing to install, and nothing outlives a restart. It is a database without a
@@ -28,6 +30,6 @@ export function openMemoryStore(options: StoreOptions): Store {
   };
   return assembleStore(
     { ask, gate, closeParts: async () => void (db.isOpen && db.close()) },
-    { ...options, partSize: PART_SIZE },
+    { ...options, partSize: PART_SIZE, uses: USES },
   );
 }

@@ -4,7 +4,7 @@ import type { Ask } from './engine.ts';
 import { createGate, type Gate } from './gate.ts';
 import { openSql } from './sql.ts';
 import { openForReading } from './sqlite-file.ts';
-import { CHANGE_POLL_MS, type Store, type StoreOptions } from './store.ts';
+import { CHANGE_POLL_MS, type Store, type StoreOptions, USE_TURNS } from './store.ts';
 import { openLink } from './worker-link.ts';
 
 const WORKER = new URL(
@@ -13,6 +13,7 @@ const WORKER = new URL(
 );
 /** Small enough that handing a part to the worker holds up no check. */
 const PART_SIZE = 500;
+const USES = { least: 1000, turns: USE_TURNS };
 
 /**
  * Opens a store in one file, for one server; a second process, such as the command line, may change it too. All
@@ -36,7 +37,7 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
     const readLasting = (counter: string) => readCounter(sql, counter);
     return assembleStore(
       { ask, gate, readLasting, closeParts },
-      { ...options, partSize: PART_SIZE },
+      { ...options, partSize: PART_SIZE, uses: USES },
     );
   } catch (cause) {
     await link.close();

@@ -46,8 +46,8 @@ export type StoreOptions = {
 
 /** How often uses of keys and refused decisions are written: a crash loses at most this much of them. */
 export const USE_WRITE_MS = 1000;
-/** Where more keys are used than can be written at once, each is written within so many turns. */
-export const USE_TURNS = 10;
+/** Where thousands of keys are in use, each is written within so many of these turns. */
+export const USE_TURNS = 20;
 /** How often counters of days, months and quotas are written: a crash loses at most this much, and the write itself. */
 export const COUNTER_WRITE_MS = 500;
 /** How often changes by another process on the same file are looked for. */

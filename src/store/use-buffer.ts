@@ -2,15 +2,21 @@ import type { KeyUse } from '../core/record-store.ts';
 import type { Batch, SummedUse } from './batch.ts';
 import type { BufferOptions, Waiting } from './buffers.ts';
 import { HOUR_MS } from './commit-key.ts';
-import { USE_TURNS, USE_WRITE_MS } from './store.ts';
+import { USE_WRITE_MS } from './store.ts';
 import { createWriter } from './writer.ts';
 
 /** Keys whose uses may wait for the next write; what comes beyond is dropped and counted. */
 const WAITING_MAX = 200_000;
-/** So few are written in one turn, whatever waits. */
-const TURN_MIN = 1000;
+/** From so many on, as many are written as come. */
+const WAITING_MANY = 100_000;
+export type UseBuffer = Waiting & {
+  readonly recordUse: (use: KeyUse) => void;
+  /** What waits of one key. */
+  readonly pending: (keyId: string) => SummedUse | undefined;
+};
 
-export type UseBuffer = Waiting & { readonly recordUse: (use: KeyUse) => void };
+/** Where many keys are in use: so many are written in one turn at least, and each within so many turns. */
+export type UseTurns = { readonly least: number; readonly turns: number };
 
 /** Uses of one key in one hour, most of which were allowed; what does not fit in stands in `more`. */
 type Sum = {
@@ -29,7 +35,7 @@ type Entry = readonly [keyId: string, sum: Sum];
  */
 export function createUseBuffer(
   write: (batch: Batch) => Promise<void>,
-  options: BufferOptions,
+  options: BufferOptions & { readonly uses: UseTurns },
 ): UseBuffer {
   const waiting = new Map<string, Sum>();
   let dropped = 0;
@@ -48,9 +54,8 @@ export function createUseBuffer(
   const source = {
     take(which: 'all' | 'due') {
       turn += 1;
-      const share = Math.max(TURN_MIN, Math.ceil(waiting.size / USE_TURNS));
-      const count = which === 'all' ? waiting.size : share;
-      return takeFirst(waiting, { count, overdue: turn - USE_TURNS });
+      const size = which === 'all' ? waiting.size : shareOf(waiting.size, options.uses);
+      return takeFirst(waiting, { count: size, overdue: turn - options.uses.turns });
     },
     isWaiting: () => waiting.size > 0,
     write: (items: readonly Entry[]) =>
@@ -58,11 +63,7 @@ export function createUseBuffer(
     restore(items: readonly Entry[]) {
       for (const [keyId, lost] of items) {
         const sum = sumOf(keyId, lost.hour);
-        if (!sum) continue;
-        sum.lastMs = Math.max(sum.lastMs, lost.lastMs);
-        for (const { hour, reason, count } of summed([keyId, lost]).counts) {
-          add(sum, hour, reason, count);
-        }
+        if (sum) addAll(sum, summed([keyId, lost]));
       }
     },
   };
@@ -76,9 +77,18 @@ export function createUseBuffer(
       add(sum, hour, reason, 1);
       writer.wake();
     },
+    pending(keyId) {
+      const sum = waiting.get(keyId);
+      return sum && summed([keyId, sum]);
+    },
     dropped: () => dropped,
     ...writer,
   };
+}
+
+/** How many of those that wait are written in one turn. */
+function shareOf(size: number, { least, turns }: UseTurns): number {
+  return Math.max(least, Math.ceil(size / turns), size - WAITING_MANY);
 }
 
 /** Takes the first entries out of a map, which have been in it the longest, in the order of their keys. */
@@ -106,6 +116,11 @@ function add(sum: Sum, hour: number, reason: string, count: number): void {
   const counted = { hour, reason, count: known + count };
   if (at === -1) sum.more.push(counted);
   else sum.more[at] = counted;
+}
+
+function addAll(sum: Sum, { lastMs, counts }: SummedUse): void {
+  sum.lastMs = Math.max(sum.lastMs, lastMs);
+  for (const { hour, reason, count } of counts) add(sum, hour, reason, count);
 }
 
 function summed([keyId, { lastMs, hour, allowed, more = [] }]: Entry): SummedUse {

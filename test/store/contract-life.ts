@@ -130,6 +130,26 @@ export function lifeContract(open: OpenStore): void {
   });
 
   describe('uses', () => {
+    test('are seen at once, written or not, and once', async () => {
+      await write(store, putKey(storedKey('k')));
+      const seen = async () => {
+        const [listed] = (await store.listKeys({ nowMs: NOW }, { limit: 1 })).items;
+        return [
+          (await store.getKey('k'))?.lastUsedAtMs,
+          listed?.lastUsedAtMs,
+          (await store.usageOf('k', 0)).map(({ requests, refusals }) => [requests, refusals]),
+        ];
+      };
+      store.recordUse({ keyId: 'k', nowMs: NOW });
+      const once = [NOW, NOW, [[1, {}]]];
+      expect(await seen()).toEqual(once);
+      await store.flush();
+      expect(await seen()).toEqual(once);
+      store.recordUse({ keyId: 'k', nowMs: NOW + 1, reason: 'rate_limited' });
+      expect(await seen()).toEqual([NOW + 1, NOW + 1, [[2, { rate_limited: 1 }]]]);
+      expect(await store.usageOf('k', NOW + 3_600_000)).toEqual([]);
+    });
+
     test('of a key that is itself refused are counted, and are no last use', async () => {
       await write(store, putKey(storedKey('k')));
       const reason = 'key_revoked';
