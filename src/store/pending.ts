@@ -1,4 +1,10 @@
-import type { ListedKey, RecordStore, UsageHour } from '../core/record-store.ts';
+import type {
+  KeyFilter,
+  ListedKey,
+  PageRequest,
+  RecordStore,
+  UsageHour,
+} from '../core/record-store.ts';
 import type { SummedUse } from './batch.ts';
 import { HOUR_MS } from './commit-key.ts';
 
@@ -11,13 +17,19 @@ export function withPending<R extends Read>(records: R, pending: Pending): R {
     ...records,
     getKey: async (id: string) => used(await records.getKey(id), pending),
     getKeyByHash: async (hash: string) => used(await records.getKeyByHash(hash), pending),
-    listKeys: async (...asked: Parameters<Read['listKeys']>) => {
-      const page = await records.listKeys(...asked);
-      return { ...page, items: page.items.map((item) => used(item, pending)) };
+    listKeys: async (filter: KeyFilter, asked: PageRequest) => {
+      const page = await records.listKeys(filter, asked);
+      const items = page.items.filter(({ record }) => isListed(filter, pending(record.id)));
+      return { ...page, items: items.map((item) => used(item, pending)) };
     },
     usageOf: async (keyId: string, fromMs: number) =>
       counted(await records.usageOf(keyId, fromMs), pending(keyId), fromMs),
   };
+}
+
+/** Whether a key is still unused since the moment that is asked for; a page may then hold less than its limit. */
+function isListed({ unusedSinceMs }: KeyFilter, waiting: SummedUse | undefined): boolean {
+  return unusedSinceMs === undefined || (waiting?.lastMs ?? 0) < unusedSinceMs;
 }
 
 function used<K extends ListedKey | undefined>(listed: K, pending: Pending): K {

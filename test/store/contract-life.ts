@@ -141,6 +141,8 @@ export function lifeContract(open: OpenStore): void {
         ];
       };
       store.recordUse({ keyId: 'k', nowMs: NOW });
+      const unused = await store.listKeys({ nowMs: NOW, unusedSinceMs: NOW }, { limit: 1 });
+      expect(unused.items).toEqual([]);
       const once = [NOW, NOW, [[1, {}]]];
       expect(await seen()).toEqual(once);
       await store.flush();
