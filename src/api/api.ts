@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { holdsSecret } from '../core/audit.ts';
+import { isRequestId } from '../core/audit.ts';
 import { createEventIds } from '../core/ksuid.ts';
 import { PortFailure } from '../core/ports.ts';
 import { type Asked, answerGuarded, answerOpen } from './answer.ts';
@@ -13,8 +13,6 @@ import { ROUTES } from './routes.ts';
 import { isOpenRow, type Outcome, type Row } from './row.ts';
 
 const EVENT_ID_BYTES = 16;
-const REQUEST_ID = /^[\w.-]{1,128}$/;
-
 /** Opens the management API: a table of rows, each of which names what it needs. */
 export function createApi(open: ApiParts): Api {
   const parts = guardParts(open);
@@ -60,7 +58,6 @@ function readAsked(
 ): Omit<Asked, 'makeEventId'> {
   const policy = parts.policy();
   const sent = request.headers.get('x-request-id') ?? '';
-  const isUsable = REQUEST_ID.test(sent) && !holdsSecret(policy, sent);
   const accept = request.headers.get('accept') ?? '';
   return {
     parts,
@@ -70,7 +67,7 @@ function readAsked(
     url: new URL(request.url),
     peer,
     params: {},
-    requestId: isUsable ? sent : randomUUID(),
+    requestId: isRequestId(policy, sent) ? sent : randomUUID(),
     isProblemWanted: accept.includes('application/problem+json'),
   };
 }

@@ -1,10 +1,8 @@
 import { type Address, isLoopback, parseAddress } from '../core/address.ts';
 import type { ClientIp, Policy } from '../core/policy.ts';
-import type { Request as Asked } from '../core/request.ts';
+import { type Request as Asked, hasSecondOrigin } from '../core/request.ts';
 import { splitTarget } from '../core/target.ts';
 import type { ApiParts } from './parts.ts';
-
-const SECOND_REFERER = /,\s*(?:https?:|null\s*(?:,|$))/i;
 
 /** An HTTP request as it arrived here. */
 export type Arrival = {
@@ -22,9 +20,6 @@ export function readRequest(
 ): Asked {
   const headers = new Map([...request.headers].map(([name, value]) => [name, [value]]));
   const forwarded = request.headers.get('x-forwarded-for') ?? undefined;
-  const origin = request.headers.get('origin') ?? '';
-  const referer = request.headers.get('referer') ?? '';
-  const isMalformed = origin.includes(',') || SECOND_REFERER.test(referer);
   return {
     id: requestId,
     method: request.method,
@@ -35,7 +30,7 @@ export function readRequest(
     address: callerAddress(policy.clientIp, peer, forwarded, hostAddresses),
     isAddressUntrusted: false,
     context: new Map(),
-    fault: isMalformed ? 'malformed_request' : undefined,
+    fault: hasSecondOrigin(headers) ? 'malformed_request' : undefined,
   };
 }
 

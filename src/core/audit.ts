@@ -20,6 +20,7 @@ const PATH_CHARS_MAX = 2048;
 const HOST_CHARS_MAX = 260;
 const METHOD_CHARS_MAX = 32;
 const SECRET_CHARS_MIN = 16;
+const REQUEST_ID = /^[\w.-]{1,128}$/;
 const CUT = '…';
 /** What the admin tokens of `postern init` begin with. */
 export const ADMIN_PREFIX = 'postern_admin_';
@@ -148,9 +149,9 @@ function cut(text: string, charsMax: number): string {
   return text.length > charsMax ? `${text.slice(0, charsMax)}${CUT}` : text;
 }
 
-/** Whether a text holds what looks like a credential: a key by its prefix, a token, an admin token. */
-export function holdsSecret(policy: Pick<Policy, 'prefixes'>, text: string): boolean {
-  return hideSecrets(policy, text) !== text;
+/** Whether a text may stand for a request in logs and answers: in form, and no key, token or admin token. */
+export function isRequestId(policy: Pick<Policy, 'prefixes'>, text: string): boolean {
+  return REQUEST_ID.test(text) && hideSecrets(policy, text) === text;
 }
 
 function hideSecrets({ prefixes }: Pick<Policy, 'prefixes'>, text: string): string {

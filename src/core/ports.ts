@@ -88,17 +88,23 @@ type WrapPort = <A extends readonly unknown[], T>(
 
 /** The same ports, whose every failure is a `PortFailure` that names the port. */
 export function guardPorts(ports: Ports): Ports {
-  return wrapPorts(ports, (name, port) => {
-    const fail = (cause: unknown): never => {
-      throw new PortFailure(`the port ${name} failed`, { cause });
-    };
-    return (...args) => {
-      try {
-        const answer = port(...args);
-        return answer instanceof Promise ? answer.catch(fail) : answer;
-      } catch (cause) {
-        return fail(cause);
-      }
-    };
-  });
+  return wrapPorts(ports, guardPort);
+}
+
+/** The same function, whose every failure, thrown or rejected, is a `PortFailure` that names it. */
+export function guardPort<A extends readonly unknown[], T>(
+  name: string,
+  port: (...args: A) => Answer<T>,
+): (...args: A) => Answer<T> {
+  const fail = (cause: unknown): never => {
+    throw new PortFailure(`the port ${name} failed`, { cause });
+  };
+  return (...args) => {
+    try {
+      const answer = port(...args);
+      return answer instanceof Promise ? answer.catch(fail) : answer;
+    } catch (cause) {
+      return fail(cause);
+    }
+  };
 }

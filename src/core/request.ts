@@ -29,6 +29,21 @@ export function soleHeader(headers: Headers, name: string): string | undefined {
   return values?.length === 1 ? values[0] : undefined;
 }
 
+/** In a Referer a comma means a second value only before a URL or `null`: paths hold commas. */
+const SECOND_REFERER = /,\s*(?:https?:|null\s*(?:,|$))/i;
+
+/** Whether Origin or Referer holds two values, on two lines or joined by a comma. */
+export function hasSecondOrigin(headers: Headers): boolean {
+  return (
+    hasSecondValue(headers.get('origin'), /,/) ||
+    hasSecondValue(headers.get('referer'), SECOND_REFERER)
+  );
+}
+
+function hasSecondValue(values: readonly string[] | undefined, joint: RegExp): boolean {
+  return values !== undefined && (values.length > 1 || joint.test(values[0] ?? ''));
+}
+
 /** Whether the request speaks gRPC (`content-type: application/grpc`, `+proto`, `-web` ...). */
 export function isGrpc(request: Request): boolean {
   return soleHeader(request.headers, 'content-type')?.startsWith('application/grpc') === true;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Address, clientAddress, parseAddress } from '../core/address.ts';
-import { holdsSecret } from '../core/audit.ts';
+import { isRequestId } from '../core/audit.ts';
 import type { RequestFault } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
-import type { Headers, Request } from '../core/request.ts';
+import { type Headers, hasSecondOrigin, type Request } from '../core/request.ts';
 import { splitTarget } from '../core/target.ts';
 import type { CheckQuestion } from './decode.ts';
 
@@ -11,8 +11,6 @@ import type { CheckQuestion } from './decode.ts';
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HOST = /^(?:[\w.-]*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
-const REQUEST_ID = /^[\w.-]{1,128}$/;
-const SECOND_REFERER = /,\s*(?:https?:|null\s*(?:,|$))/i;
 
 /** What the wire adds to a message: its size, and the addresses that are Envoy's own. */
 export type WireContext = {
@@ -65,17 +63,11 @@ function faultOf(
     !TOKEN.test(asked.method) ||
     !HOST.test(asked.host) ||
     hasSecondHost(headers, host) ||
-    hasSecondValue(headers.get('origin'), /,/) ||
-    hasSecondValue(headers.get('referer'), SECOND_REFERER) ||
+    hasSecondOrigin(headers) ||
     !isPathAsSent(asked.path, headers.get(':path'));
   if (isMalformed) return 'malformed_request';
   if (wire.byteLength > MESSAGE_BYTES_MAX) return 'body_too_large';
   return target.ambiguous ? 'ambiguous_path' : undefined;
-}
-
-/** Whether a header holds two values, on two lines or joined by a comma. */
-function hasSecondValue(values: readonly string[] | undefined, joint: RegExp): boolean {
-  return values !== undefined && (values.length > 1 || joint.test(values[0] ?? ''));
 }
 
 function hasSecondHost(headers: Headers, host: string): boolean {
@@ -106,8 +98,7 @@ function normaliseHost(sent: string): string {
 
 function requestId(headers: Headers, policy: Pick<Policy, 'prefixes'>): string {
   const [sent] = headers.get('x-request-id') ?? [];
-  const isUsable = sent !== undefined && REQUEST_ID.test(sent) && !holdsSecret(policy, sent);
-  return isUsable ? sent : randomUUID();
+  return sent !== undefined && isRequestId(policy, sent) ? sent : randomUUID();
 }
 
 function isEnvoyAddress(
