@@ -4,7 +4,7 @@ import { writeLog } from './batch.ts';
 import { createEventBuffer, type Waiting } from './buffers.ts';
 import { createCounters } from './counters.ts';
 import { type Ask, askRecords } from './engine.ts';
-import type { Gate } from './gate.ts';
+import { catchUpQuietly, type Gate } from './gate.ts';
 import { createLastingBuffer, type LastingBuffer, type LastingFile } from './lasting-buffer.ts';
 import { withPending } from './pending.ts';
 import type { Store, StoreOptions } from './store.ts';
@@ -42,7 +42,7 @@ export function assembleStore(parts: StoreParts, options: AssembleOptions): Stor
   const buffers: readonly Waiting[] = lasting ? [uses, events, lasting] : [uses, events];
   const counters = createCounters(options.maxSubjects, lasting);
   const { now = Date.now } = options;
-  const { catchUp, ...lookUps } = gate;
+  const { catchUp: _, ...lookUps } = gate;
   let closing: Promise<void> | undefined;
   return {
     ...withPending(askRecords(ask), uses.pending),
@@ -55,7 +55,7 @@ export function assembleStore(parts: StoreParts, options: AssembleOptions): Stor
         return (await ask('commit', [commit, now()])) as Conflict | undefined;
       } finally {
         // Even when it failed: nobody knows then what was written.
-        catchUpQuietly(catchUp);
+        catchUpQuietly(gate);
       }
     },
     recordUse: uses.recordUse,
@@ -82,13 +82,6 @@ function lastingOf(
     trimLog: async (upTo) => void (await ask('trimLog', [upTo])),
   };
   return createLastingBuffer(file, { ...options, partSize: LOG_PART, max });
-}
-
-/** A failure has emptied the cache: the next look-up asks the database, and tells. */
-function catchUpQuietly(catchUp: () => void): void {
-  try {
-    catchUp();
-  } catch {}
 }
 
 function sumOf(buffers: readonly Waiting[]) {

@@ -28,6 +28,13 @@ const CACHED_OTHERS = 32_768;
 /** From so many changes on it costs less to begin anew. */
 const CHANGES_MAX = 5000;
 
+/** Catches up; a failure has emptied the cache, so the next look-up asks the database, and tells. */
+export function catchUpQuietly({ catchUp }: Pick<Gate, 'catchUp'>): void {
+  try {
+    catchUp();
+  } catch {}
+}
+
 /** Makes the look-ups of a database that was migrated. */
 export function createGate(sql: Sql): Gate {
   const caches = {

@@ -1,7 +1,7 @@
 import { assembleStore } from './assemble.ts';
 import { readCounter } from './batch.ts';
 import type { Ask } from './engine.ts';
-import { createGate, type Gate } from './gate.ts';
+import { catchUpQuietly, createGate } from './gate.ts';
 import { openSql } from './sql.ts';
 import { openForReading } from './sqlite-file.ts';
 import { CHANGE_POLL_MS, type Store, type StoreOptions, USE_TURNS } from './store.ts';
@@ -22,7 +22,9 @@ const USES = { least: 1000, turns: USE_TURNS };
  */
 export async function openSqliteStore(path: string, options: StoreOptions): Promise<Store> {
   const link = await openLink(WORKER, path);
+  const ask: Ask = link.ask;
   try {
+    await ask('settleLog', []);
     const db = openForReading(path);
     const sql = openSql(db);
     const gate = createGate(sql);
@@ -32,8 +34,6 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
       if (db.isOpen) db.close();
       await link.close();
     };
-    const ask: Ask = link.ask;
-    await ask('settleLog', []);
     const readLasting = (counter: string) => readCounter(sql, counter);
     return assembleStore(
       { ask, gate, readLasting, closeParts },
@@ -43,11 +43,4 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
     await link.close();
     throw cause;
   }
-}
-
-/** A failure has emptied the cache: the next look-up asks the file, and tells. */
-function catchUpQuietly({ catchUp }: Gate): void {
-  try {
-    catchUp();
-  } catch {}
 }
