@@ -1,8 +1,8 @@
+import { unknownRoles, unknownScopes } from '../core/custom-role.ts';
 import { parseTimestamp } from '../core/key-record.ts';
 import type { Versioned, Write } from '../core/record-store.ts';
 import type { StoredKey, TeamRecord, UserRecord } from '../core/records.ts';
 import type { Roles } from '../core/role.ts';
-import { covers, isManagementScope, isWildcard } from '../core/scope.ts';
 import { type FieldError, pointerTo } from './fault.ts';
 import type { Call } from './row.ts';
 
@@ -86,11 +86,11 @@ export function nameErrors(
   const expect = (isSound: boolean, path: readonly PropertyKey[], detail: string) => {
     if (!isSound) errors.push({ pointer: pointerTo(...path), detail });
   };
-  for (const [at, scope] of (body.scopes ?? []).entries()) {
-    expect(isKnownScope(scope, policy.catalogue), ['scopes', at], 'there is no such scope');
+  for (const { index } of unknownScopes(body.scopes ?? [], policy.catalogue)) {
+    errors.push({ pointer: pointerTo('scopes', index), detail: 'there is no such scope' });
   }
-  for (const [at, role] of (body.roles ?? []).entries()) {
-    expect(book.byName.has(role), ['roles', at], 'there is no such role');
+  for (const { index } of unknownRoles(body.roles ?? [], book)) {
+    errors.push({ pointer: pointerTo('roles', index), detail: 'there is no such role' });
   }
   const routes = new Set(policy.routes.map((route) => route.name));
   for (const [at, route] of (body.allowed_routes ?? []).entries()) {
@@ -104,11 +104,4 @@ export function nameErrors(
   const endMs = end === undefined ? Infinity : (parseTimestamp(end) ?? 0);
   expect(endMs > nowMs, ['expires_at'], 'expected a time in the future');
   return errors;
-}
-
-/** Whether a grant means something: a scope of the catalogue or of Postern itself, or a wildcard that reaches one. */
-function isKnownScope(scope: string, catalogue: ReadonlySet<string> | undefined): boolean {
-  if (!catalogue) return true;
-  if (isWildcard(scope)) return [...catalogue].some((one) => covers(scope, one, catalogue));
-  return catalogue.has(scope) || isManagementScope(scope);
 }
