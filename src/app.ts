@@ -33,9 +33,11 @@ export type AppOptions = {
   readonly logLevel: string;
 };
 
-/** The management API without a listener; every call is the administrator's, unless it brings a credential. */
+/** The management API without a listener. Who opens the store file is its administrator: `token` says so in a call. */
 export type LocalApi = {
   readonly policy: Policy;
+  /** An admin token for these calls alone. */
+  readonly token: string;
   readonly call: (request: Request) => Promise<Response>;
   readonly close: () => Promise<void>;
 };
@@ -108,7 +110,8 @@ export async function openLocalApi(options: {
   });
   return {
     policy: opened.policy(),
-    call: (request) => api(asAdmin(request, token), undefined),
+    token,
+    call: (request) => api(request, undefined),
     close: async () => {
       await store.close();
       await tokens[Symbol.asyncDispose]();
@@ -202,11 +205,4 @@ function announce(
   address: string,
 ): void {
   writer.write(JSON.stringify({ msg: 'listening', listener, address }));
-}
-
-/** A request with the administrator's token where it brings no credential itself. */
-function asAdmin(request: Request, token: string): Request {
-  const isOwn = request.headers.has('authorization') || request.headers.has('x-api-key');
-  if (!isOwn) request.headers.set('authorization', `Bearer ${token}`);
-  return request;
 }

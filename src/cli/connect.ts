@@ -71,17 +71,23 @@ export async function openClient(
   const client =
     target.kind === 'remote'
       ? openRemote({ given, session, credential, credentialHeader, url: target.url })
-      : await openLocal(target.path, given.text['token-header'] && credentialHeader);
+      : await openLocal(target.path, credential, given.text['token-header'] && credentialHeader);
   if (given.flags.has('verbose')) session.err(`using ${client.where}`);
   return client;
 }
 
-async function openLocal(path: string, header: string | undefined): Promise<Client> {
+async function openLocal(
+  path: string,
+  credential: Credential,
+  header: string | undefined,
+): Promise<Client> {
   const { openLocalApi } = await import('../app.ts');
   const opened = await openLocalApi({ path });
   if ('problems' in opened) throw new Error(opened.problems.join('\n'));
+  const manager = { authorization: `Bearer ${opened.token}` };
+  const headers = credential === 'manager' ? manager : {};
   return {
-    call: openCall({ send: opened.call, base: 'http://localhost', headers: {} }),
+    call: openCall({ send: opened.call, base: 'http://localhost', headers }),
     where: `the store of ${path}, in this process`,
     isRemote: false,
     credentialHeader: header ?? keyHeaderOf(opened.policy),

@@ -3,9 +3,6 @@ import type { Options } from './arguments.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './usage.ts';
 
-/** The groups of commands, in the order of the help: a word to what it is about. */
-export type Groups = { readonly [group: string]: string };
-
 const COLUMN_MAX = 34;
 
 /** The command that the first words name, and the words after them. */

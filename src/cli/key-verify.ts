@@ -1,5 +1,5 @@
 import { isDone, textOf, writeRefusal } from './answer.ts';
-import type { Answer, Client } from './client.ts';
+import type { Answer } from './client.ts';
 import { type Command, JSON_OPTION } from './command.ts';
 import { CONNECTION, openClient, writeCredential } from './connect.ts';
 import { printable, printableJson } from './printable.ts';
@@ -25,20 +25,14 @@ export function keysVerifyCommand(): Command {
     run: async (given, session) => {
       const key = await readKey(session);
       await using client = await openClient(given, session, 'none');
-      const answer = await client.call('GET', '/v1/auth/verify', {
-        headers: headersOf(client, key),
-      });
+      const { credentialHeader } = client;
+      const headers = { [credentialHeader]: writeCredential(credentialHeader, key) };
+      const answer = await client.call('GET', '/v1/auth/verify', { headers });
       if (given.flags.has('json')) session.out(printableJson(answer.body));
       else printVerdict(answer, session);
       return isDone(answer) ? 0 : 1;
     },
   };
-}
-
-/** The key as it is sent. In this process a request without `authorization` would be the admin's. */
-function headersOf({ credentialHeader, isRemote }: Client, key: string) {
-  const nobody = isRemote ? undefined : '';
-  return { authorization: nobody, [credentialHeader]: writeCredential(credentialHeader, key) };
 }
 
 async function readKey(session: Session): Promise<string> {
