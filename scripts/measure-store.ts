@@ -13,11 +13,12 @@ import { hashKey } from '../src/core/api-key.ts';
 import { mintKsuid } from '../src/core/ksuid.ts';
 import type { KeyFilter } from '../src/core/record-store.ts';
 import type { StoredKey } from '../src/core/records.ts';
-import { writeBatch } from '../src/store/batch.ts';
-import { HOUR_MS, writeKey } from '../src/store/commit-key.ts';
-import { openSql } from '../src/store/sql.ts';
-import { openSqliteStore } from '../src/store/sqlite.ts';
-import { openForWriting } from '../src/store/sqlite-file.ts';
+import { HOUR_MS } from '../src/store/batch.ts';
+import { writeBatch } from '../src/store/sql/batch-rows.ts';
+import { writeKey } from '../src/store/sql/commit-key.ts';
+import { openSql } from '../src/store/sql/sql.ts';
+import { openSqliteStore } from '../src/store/sql/sqlite.ts';
+import { openForWriting } from '../src/store/sql/sqlite-file.ts';
 import type { Store } from '../src/store/store.ts';
 
 const KEYS = Number(process.argv[2] ?? 1_000_000);

@@ -4,9 +4,9 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { runCommit } from '../../src/store/commit.ts';
-import { openSql } from '../../src/store/sql.ts';
-import { openForWriting } from '../../src/store/sqlite-file.ts';
+import { runCommit } from '../../src/store/sql/commit.ts';
+import { openSql } from '../../src/store/sql/sql.ts';
+import { openForWriting } from '../../src/store/sql/sqlite-file.ts';
 import { benchKey, benchWrites } from './keys.ts';
 
 const COMMIT_KEYS = 5000;

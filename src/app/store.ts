@@ -5,8 +5,8 @@ import { maskEvent } from '../core/audit.ts';
 import type { Policy } from '../core/policy.ts';
 import type { RecordStore } from '../core/record-store.ts';
 import type { Logger } from '../observe/log.ts';
-import { openMemoryStore } from '../store/memory.ts';
-import { openSqliteStore } from '../store/sqlite.ts';
+import { openMemoryStore } from '../store/sql/memory.ts';
+import { openSqliteStore } from '../store/sql/sqlite.ts';
 import type { Store } from '../store/store.ts';
 
 /** Opens the store that a policy names; a relative path begins beside the policy, for the server and the CLI alike. */

@@ -1,21 +1,24 @@
-import type { Conflict } from '../core/record-store.ts';
-
-import { writeLog } from './batch.ts';
+import type { RecordStore } from '../core/record-store.ts';
+import type { Batch } from './batch.ts';
 import { createEventBuffer, type Waiting } from './buffers.ts';
-import { createCounters } from './counters.ts';
-import { type Ask, askRecords } from './engine.ts';
-import { catchUpQuietly, type Gate } from './gate.ts';
-import { createLastingBuffer, type LastingBuffer, type LastingFile } from './lasting-buffer.ts';
+import type { Counters } from './counters.ts';
 import { withPending } from './pending.ts';
-import type { Store, StoreOptions } from './store.ts';
+import type { GateStore, Store, StoreOptions } from './store.ts';
 import { createUseBuffer, type UseTurns } from './use-buffer.ts';
+
+/** Records as they are kept, without what is buffered before. */
+export type KeptRecords = Omit<RecordStore, 'recordUse' | 'recordEvent' | 'flush' | 'close'>;
+export type LookUps = Pick<GateStore, 'findKey' | 'findWorkspace' | 'findOwner' | 'findRoles'>;
 
 /** What a store is made of. */
 export type StoreParts = {
-  readonly ask: Ask;
-  readonly gate: Gate;
-  /** Finds the windows of a counter that outlived a restart; undefined where none does. */
-  readonly readLasting?: LastingFile['read'] | undefined;
+  readonly records: KeptRecords;
+  /** Writes what was buffered, all of it or nothing. */
+  readonly write: (batch: Batch) => Promise<void>;
+  readonly lookUps: LookUps;
+  readonly counters: Counters;
+  /** What else waits to be written. */
+  readonly buffers?: readonly Waiting[] | undefined;
   readonly closeParts: () => Promise<void>;
 };
 
@@ -25,39 +28,22 @@ export type AssembleOptions = StoreOptions & {
   readonly uses: UseTurns;
 };
 
-/** Counters that may wait for the next write, also where fewer subjects are held. */
-const WAITING_COUNTERS = 100_000;
-/** Counters in one row of the log. */
-const LOG_PART = 2000;
 /** How long closing waits for what is buffered. */
 const CLOSE_MS = 5000;
 
-/** Makes a store of its parts: records are asked, the gate reads, limits and uses are counted here. */
+/** Makes a store of its parts; uses of keys and events that no change caused are buffered here. */
 export function assembleStore(parts: StoreParts, options: AssembleOptions): Store {
-  const { ask, gate } = parts;
-  const write = async (batch: unknown) => void (await ask('write', [batch]));
+  const { records, write, lookUps, counters } = parts;
   const uses = createUseBuffer(write, options);
   const events = createEventBuffer(write, options);
-  const lasting = lastingOf(parts, options);
-  const buffers: readonly Waiting[] = lasting ? [uses, events, lasting] : [uses, events];
-  const counters = createCounters(options.maxSubjects, lasting);
-  const { now = Date.now } = options;
-  const { catchUp: _, ...lookUps } = gate;
+  const buffers: readonly Waiting[] = [uses, events, ...(parts.buffers ?? [])];
   let closing: Promise<void> | undefined;
   return {
-    ...withPending(askRecords(ask), uses.pending),
+    ...withPending(records, uses.pending),
     ...lookUps,
     takeLimits: counters.takeLimits,
     settleLimits: counters.settleLimits,
     readLimits: counters.readLimits,
-    async commit(commit) {
-      try {
-        return (await ask('commit', [commit, now()])) as Conflict | undefined;
-      } finally {
-        // Even when it failed: nobody knows then what was written.
-        catchUpQuietly(gate);
-      }
-    },
     recordUse: uses.recordUse,
     recordEvent: events.recordEvent,
     flush: async () => void (await Promise.all(buffers.map((buffer) => buffer.flush()))),
@@ -67,21 +53,6 @@ export function assembleStore(parts: StoreParts, options: AssembleOptions): Stor
     },
     counts: () => ({ ...sumOf(buffers), ...subjectsOf(counters.counts()) }),
   };
-}
-
-function lastingOf(
-  { ask, readLasting }: StoreParts,
-  options: AssembleOptions,
-): LastingBuffer | undefined {
-  if (!readLasting) return undefined;
-  const max = Math.max(WAITING_COUNTERS, options.maxSubjects);
-  const file: LastingFile = {
-    read: readLasting,
-    log: async (counters) => Number(await ask('logCounters', [writeLog(counters)])),
-    settle: async (counters) => void (await ask('write', [{ uses: [], events: [], counters }])),
-    trimLog: async (upTo) => void (await ask('trimLog', [upTo])),
-  };
-  return createLastingBuffer(file, { ...options, partSize: LOG_PART, max });
 }
 
 function sumOf(buffers: readonly Waiting[]) {

@@ -27,7 +27,7 @@ export function createEventBuffer(write: Write, options: BufferOptions): EventBu
       waiting = [];
       return items;
     },
-    write: (events: readonly AuditEvent[]) => write({ uses: [], events, counters: [] }),
+    write: (events: readonly AuditEvent[]) => write({ uses: [], events }),
     restore(events: readonly AuditEvent[]) {
       const all = [...events, ...waiting];
       waiting = all.slice(0, WAITING_EVENTS);

@@ -1,7 +1,6 @@
 import type { CounterState, LimitGroup } from '../core/limit.ts';
 import { WINDOWS } from '../core/limit.ts';
 import { peek, settle, take } from '../core/take.ts';
-import type { CounterRow } from './batch.ts';
 import { createRecentMap } from './recent-map.ts';
 import type { GateStore } from './store.ts';
 
@@ -19,6 +18,14 @@ export type Counters = Pick<GateStore, 'takeLimits' | 'settleLimits' | 'readLimi
 export type Lasting = {
   readonly find: (counter: string) => readonly CounterRow[];
   readonly changed: (counter: string, windows: readonly HeldWindow[]) => void;
+};
+
+/** A window of a counter as it stands; one that ends before the day is over is never written. */
+export type CounterRow = {
+  readonly name: string;
+  readonly slot: number;
+  readonly startMs: number;
+  readonly count: number;
 };
 
 export type HeldWindow = { slot: number; startMs: number; count: number };

@@ -5,8 +5,7 @@ import type {
   RecordStore,
   UsageHour,
 } from '../core/record-store.ts';
-import type { SummedUse } from './batch.ts';
-import { HOUR_MS } from './commit-key.ts';
+import { HOUR_MS, type SummedUse } from './batch.ts';
 
 type Pending = (keyId: string) => SummedUse | undefined;
 type Read = Pick<RecordStore, 'getKey' | 'getKeyByHash' | 'listKeys' | 'usageOf'>;

@@ -1,7 +1,6 @@
 import type { KeyUse } from '../core/record-store.ts';
-import type { Batch, SummedUse } from './batch.ts';
+import { type Batch, HOUR_MS, type SummedUse } from './batch.ts';
 import type { BufferOptions, Waiting } from './buffers.ts';
-import { HOUR_MS } from './commit-key.ts';
 import { USE_WRITE_MS } from './store.ts';
 import { createWriter } from './writer.ts';
 
@@ -58,8 +57,7 @@ export function createUseBuffer(
       return takeFirst(waiting, { count: size, overdue: turn - options.uses.turns });
     },
     isWaiting: () => waiting.size > 0,
-    write: (items: readonly Entry[]) =>
-      write({ uses: items.map(summed), events: [], counters: [] }),
+    write: (items: readonly Entry[]) => write({ uses: items.map(summed), events: [] }),
     restore(items: readonly Entry[]) {
       for (const [keyId, lost] of items) {
         const sum = sumOf(keyId, lost.hour);

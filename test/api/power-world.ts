@@ -3,7 +3,7 @@ import { createApi } from '../../src/api/api.ts';
 import type { Api } from '../../src/api/parts.ts';
 import { deny } from '../../src/core/decision.ts';
 import type { RecordStore } from '../../src/core/record-store.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { compile } from '../config/policy-file.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 12);

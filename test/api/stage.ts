@@ -8,7 +8,7 @@ import type { Policy } from '../../src/core/policy.ts';
 import { guardPorts } from '../../src/core/ports.ts';
 import type { AuditEvent } from '../../src/core/records.ts';
 import { openTokenVerifier } from '../../src/jwt/verifier.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { compile } from '../config/policy-file.ts';
 import { outcome, type RequestSpec, request } from '../core/build.ts';
 import { sign } from '../jwt/tokens.ts';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { adminDigests, judgeAdminToken, mintAdminToken } from '../../src/app/admin-token.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 
 const LONG = 'x'.repeat(32);
 const digest = (token: string) => hash('sha256', token, 'hex');

@@ -26,7 +26,7 @@ import { compileRoles } from '../../src/core/role.ts';
 import { splitTarget } from '../../src/core/target.ts';
 import type { ClaimSource, Issuer } from '../../src/core/token.ts';
 import { canonicalName, compileStrip } from '../../src/core/upstream.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { indexRoutes, type RouteSpec, route } from './build-route.ts';
 
 /** The moment of every test: Saturday, in the middle of each window. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { mintKey } from '../../src/core/api-key.ts';
 import { tellOfKeys } from '../../src/core/key-events.ts';
 import type { AuditEvent, StoredKey } from '../../src/core/records.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { NOW, sha256 } from './build.ts';
 
 const DAY_MS = 86_400_000;

@@ -10,7 +10,7 @@ import { compileFigures, compilePlan, overridePlan } from '../../src/core/plan.t
 import type { WrittenFigures } from '../../src/core/policy.ts';
 import type { TakeLimits } from '../../src/core/ports.ts';
 import { settle, take, windowAt } from '../../src/core/take.ts';
-import { openMemoryStore } from '../../src/store/memory.ts';
+import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { NOW } from './build.ts';
 
 const group = (written: WrittenFigures, cost = 1, counter = 'c'): LimitGroup => ({

@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
-import type { StoredKey } from '../../src/core/records.ts';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import { NOW } from '../core/build.ts';
-import { putKey, storedKey, time, write } from './build.ts';
-import { group } from './contract-limits.ts';
+import type { StoredKey } from '../../../src/core/records.ts';
+import { openSqliteStore } from '../../../src/store/sql/sqlite.ts';
+import { NOW } from '../../core/build.ts';
+import { putKey, storedKey, time, write } from '../build.ts';
+import { group } from '../contract-limits.ts';
 
 /**
  * A process that changes keys without end: each line on standard output is a change that was acknowledged. It is

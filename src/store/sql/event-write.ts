@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../core/records.ts';
+import type { AuditEvent } from '../../core/records.ts';
 import { timeOf } from './rows.ts';
 import type { Params, Sql } from './sql.ts';
 

@@ -1,6 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { RecordStore } from '../core/record-store.ts';
-import { type Batch, logCounters, settleLog, trimLog, usageOf, writeBatch } from './batch.ts';
+import type { RecordStore } from '../../core/record-store.ts';
+import {
+  logCounters,
+  type RowBatch,
+  settleLog,
+  trimLog,
+  usageOf,
+  writeBatch,
+} from './batch-rows.ts';
 import { runCommit } from './commit.ts';
 import { listEvents } from './event-list.ts';
 import { listKeys } from './key-list.ts';
@@ -38,7 +45,7 @@ export function createEngine(db: DatabaseSync, { toldMax }: EngineOptions) {
     putSetting: bind(putSetting),
     prune: bind(prune),
     existing: bind(existing),
-    write: (batch: Batch) => writeBatch(sql, batch, toldMax),
+    write: (batch: RowBatch) => writeBatch(sql, batch, toldMax),
     logCounters: bind(logCounters),
     trimLog: bind(trimLog),
     settleLog: bind(settleLog),

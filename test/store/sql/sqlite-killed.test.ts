@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import type { Store } from '../../src/store/store.ts';
-import { NOW } from '../core/build.ts';
-import { hashOf } from './build.ts';
-import { group } from './contract-limits.ts';
+import { openSqliteStore } from '../../../src/store/sql/sqlite.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { NOW } from '../../core/build.ts';
+import { hashOf } from '../build.ts';
+import { group } from '../contract-limits.ts';
 
 const ROUNDS = 10;
 const WRITER = join(import.meta.dirname, 'endless-writer.ts');

@@ -1,6 +1,6 @@
-import { windowAt } from '../core/take.ts';
-import { HOUR_MS } from './commit-key.ts';
-import { LASTING_SLOTS } from './counters.ts';
+import { windowAt } from '../../core/take.ts';
+import { HOUR_MS } from '../batch.ts';
+import { LASTING_SLOTS } from '../counters.ts';
 import type { Params, Sql } from './sql.ts';
 
 /** Rows forgotten in one slice, after which other work may come between. */

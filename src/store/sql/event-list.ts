@@ -1,5 +1,5 @@
-import type { EventFilter, Page, PageRequest } from '../core/record-store.ts';
-import type { AuditEvent } from '../core/records.ts';
+import type { EventFilter, Page, PageRequest } from '../../core/record-store.ts';
+import type { AuditEvent } from '../../core/records.ts';
 import { numberOf, parseObject, textOf } from './rows.ts';
 import { allOf, type Condition, type Row, type Sql } from './sql.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { openLink } from '../../src/store/worker-link.ts';
+import { openLink } from '../../../src/store/sql/worker-link.ts';
 
 const SCRIPT = new URL('./mortal-worker.ts', import.meta.url);
 const failure = (promise: Promise<unknown>) => promise.catch((error: Error) => error);

@@ -1,10 +1,10 @@
-import { assembleStore } from './assemble.ts';
-import { readCounter } from './batch.ts';
+import { CHANGE_POLL_MS, type Store, type StoreOptions, USE_TURNS } from '../store.ts';
+import { assembleSqlStore } from './assemble.ts';
+import { readCounter } from './batch-rows.ts';
 import type { Ask } from './engine.ts';
 import { catchUpQuietly, createGate } from './gate.ts';
 import { openSql } from './sql.ts';
 import { openForReading } from './sqlite-file.ts';
-import { CHANGE_POLL_MS, type Store, type StoreOptions, USE_TURNS } from './store.ts';
 import { openLink } from './worker-link.ts';
 
 const WORKER = new URL(
@@ -35,7 +35,7 @@ export async function openSqliteStore(path: string, options: StoreOptions): Prom
       await link.close();
     };
     const readLasting = (counter: string) => readCounter(sql, counter);
-    return assembleStore(
+    return assembleSqlStore(
       { ask, gate, readLasting, closeParts },
       { ...options, partSize: PART_SIZE, uses: USES },
     );

@@ -1,5 +1,5 @@
-import type { KeyFilter, ListedKey, Page, PageRequest } from '../core/record-store.ts';
-import { HOUR_MS } from './commit-key.ts';
+import type { KeyFilter, ListedKey, Page, PageRequest } from '../../core/record-store.ts';
+import { HOUR_MS } from '../batch.ts';
 import { numberOf, readListedKey, textOf } from './rows.ts';
 import { allOf, type Condition, type Sql } from './sql.ts';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { openSqliteStore } from '../../src/store/sqlite.ts';
-import { CHANGE_POLL_MS, type Store, type StoreOptions } from '../../src/store/store.ts';
-import { NOW } from '../core/build.ts';
+import { openSqliteStore } from '../../../src/store/sql/sqlite.ts';
+import { CHANGE_POLL_MS, type Store, type StoreOptions } from '../../../src/store/store.ts';
+import { NOW } from '../../core/build.ts';
 import {
   auditEvent,
   DAY_MS,
@@ -16,9 +16,9 @@ import {
   storedKey,
   time,
   write,
-} from './build.ts';
-import { storeContract } from './contract.ts';
-import { group } from './contract-limits.ts';
+} from '../build.ts';
+import { storeContract } from '../contract.ts';
+import { group } from '../contract-limits.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'postern-store-'));
 afterAll(() => rmSync(directory, { recursive: true }));

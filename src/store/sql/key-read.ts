@@ -1,6 +1,7 @@
-import type { KeySpan, ListedKey } from '../core/record-store.ts';
-import type { StoredKey } from '../core/records.ts';
-import { digestOf, HOUR_MS } from './commit-key.ts';
+import type { KeySpan, ListedKey } from '../../core/record-store.ts';
+import type { StoredKey } from '../../core/records.ts';
+import { HOUR_MS } from '../batch.ts';
+import { digestOf } from './commit-key.ts';
 import { readKeyAt } from './key-list.ts';
 import { numberOf, textOf } from './rows.ts';
 import type { Condition, Sql } from './sql.ts';

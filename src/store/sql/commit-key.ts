@@ -1,9 +1,9 @@
-import type { Conflict } from '../core/record-store.ts';
-import type { StoredKey } from '../core/records.ts';
+import type { Conflict } from '../../core/record-store.ts';
+import type { StoredKey } from '../../core/records.ts';
+import { HOUR_MS } from '../batch.ts';
 import { readRecord, timeOf } from './rows.ts';
 import type { Params, Sql } from './sql.ts';
 
-export const HOUR_MS = 3_600_000;
 const DIGEST_BYTES = 32;
 
 /** A key to write: over the one of `row`, or as a new one; `change` is told each hash that now means something else. */

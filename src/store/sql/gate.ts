@@ -1,12 +1,12 @@
-import type { KeyHash } from '../core/api-key.ts';
-import { compileStored } from '../core/key-record.ts';
-import type { Workspace } from '../core/policy.ts';
-import type { FoundKey, Owner } from '../core/ports.ts';
-import type { RecordName } from '../core/record-store.ts';
-import type { RoleDefinition } from '../core/role.ts';
-import { compileWorkspace } from '../core/workspace-record.ts';
+import type { KeyHash } from '../../core/api-key.ts';
+import { compileStored } from '../../core/key-record.ts';
+import type { Workspace } from '../../core/policy.ts';
+import type { FoundKey, Owner } from '../../core/ports.ts';
+import type { RecordName } from '../../core/record-store.ts';
+import type { RoleDefinition } from '../../core/role.ts';
+import { compileWorkspace } from '../../core/workspace-record.ts';
+import { createGateCache } from '../gate-cache.ts';
 import { digestOf } from './commit-key.ts';
-import { createGateCache } from './gate-cache.ts';
 import { numberOf, readRecord, textOf, userName } from './rows.ts';
 import type { Row, Sql } from './sql.ts';
 

@@ -1,5 +1,5 @@
-import type { Commit, Conflict, KeptAnswer, Notice, Write } from '../core/record-store.ts';
-import type { RecordKind } from '../core/records.ts';
+import type { Commit, Conflict, KeptAnswer, Notice, Write } from '../../core/record-store.ts';
+import type { RecordKind } from '../../core/records.ts';
 import { removeKey, writeKey } from './commit-key.ts';
 import { insertEvents } from './event-write.ts';
 import { numberOf, userName, workspaceOf } from './rows.ts';

@@ -5,8 +5,8 @@ import type {
   RecordFilter,
   RecordName,
   Versioned,
-} from '../core/record-store.ts';
-import type { RecordKind, RecordOf } from '../core/records.ts';
+} from '../../core/record-store.ts';
+import type { RecordKind, RecordOf } from '../../core/records.ts';
 import { numberOf, readVersioned, textOf, workspaceOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 

@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import type { KeyFilter } from '../../src/core/record-store.ts';
-import { createEngine } from '../../src/store/engine.ts';
-import { createGate } from '../../src/store/gate.ts';
-import { migrate } from '../../src/store/migrations.ts';
-import { openSql } from '../../src/store/sql.ts';
-import { NOW } from '../core/build.ts';
+import type { KeyFilter } from '../../../src/core/record-store.ts';
+import { createEngine } from '../../../src/store/sql/engine.ts';
+import { createGate } from '../../../src/store/sql/gate.ts';
+import { migrate } from '../../../src/store/sql/migrations.ts';
+import { openSql } from '../../../src/store/sql/sql.ts';
+import { NOW } from '../../core/build.ts';
 import {
   auditEvent,
   hashOf,
@@ -14,7 +14,7 @@ import {
   time,
   userRecord,
   workspaceRecord,
-} from './build.ts';
+} from '../build.ts';
 
 /** A database whose every statement is written down. */
 function openHeard() {

@@ -1,8 +1,7 @@
-import type { CounterRow } from './batch.ts';
-import type { BufferOptions, Waiting } from './buffers.ts';
-import { type HeldWindow, LASTING_SLOTS, type Lasting } from './counters.ts';
-import { COUNTER_WRITE_MS } from './store.ts';
-import { createWriter } from './writer.ts';
+import type { BufferOptions, Waiting } from '../buffers.ts';
+import { type CounterRow, type HeldWindow, LASTING_SLOTS, type Lasting } from '../counters.ts';
+import { COUNTER_WRITE_MS } from '../store.ts';
+import { createWriter } from '../writer.ts';
 
 /** Where counters are written: each change to a log at once, each counter to its own row now and then. */
 export type LastingFile = {

@@ -1,6 +1,6 @@
-import { parseTimestamp } from '../core/key-record.ts';
-import type { ListedKey, RecordName, Versioned } from '../core/record-store.ts';
-import type { RecordKind, RecordOf, StoredKey } from '../core/records.ts';
+import { parseTimestamp } from '../../core/key-record.ts';
+import type { ListedKey, RecordName, Versioned } from '../../core/record-store.ts';
+import type { RecordKind, RecordOf, StoredKey } from '../../core/records.ts';
 import type { Row } from './sql.ts';
 
 /** The workspace of a record as it is written: of a workspace its own id, of what belongs to none the empty text. */

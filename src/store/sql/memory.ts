@@ -1,11 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
-import { assembleStore } from './assemble.ts';
-
+import type { Store, StoreOptions } from '../store.ts';
+import { assembleSqlStore } from './assemble.ts';
 import { type Ask, createEngine, runOp } from './engine.ts';
 import { createGate } from './gate.ts';
 import { migrate } from './migrations.ts';
 import { openSql } from './sql.ts';
-import type { Store, StoreOptions } from './store.ts';
 
 /** Events of refused decisions that are kept among the newest: memory is dearer than a disk. */
 const TOLD_MAX = 100_000;
@@ -28,7 +27,7 @@ export function openMemoryStore(options: StoreOptions): Store {
     if (op === 'write') await new Promise(setImmediate);
     return runOp(engine, op, args);
   };
-  return assembleStore(
+  return assembleSqlStore(
     { ask, gate, closeParts: async () => void (db.isOpen && db.close()) },
     { ...options, partSize: PART_SIZE, uses: USES },
   );

@@ -1,4 +1,0 @@
-import { openMemoryStore } from '../../src/store/memory.ts';
-import { storeContract } from './contract.ts';
-
-storeContract('memory', async (options) => openMemoryStore({ maxSubjects: 1000, ...options }));
