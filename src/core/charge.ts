@@ -13,8 +13,9 @@ export function limitsFor(one: Case, plan: Plan | undefined): readonly LimitGrou
   const { route } = match;
   const groups: LimitGroup[] = [];
   const add = (name: string, by: SubjectKind, figures: Figures) => {
-    const counter = `${policy.product}\n${name}\n${subjectOf(by, principal, request)}`;
-    groups.push({ counter, figures, cost: route.cost });
+    const subject = subjectOf(by, principal, request);
+    const counter = `${policy.product}\n${name}\n${subject}`;
+    groups.push({ counter, subject, figures, cost: route.cost });
   };
   if (plan) add(`plan:${plan.name}`, plan.by ?? policy.limitBy, figuresOf(plan, principal));
   if (principal.key?.rateLimit) add('key', 'key', principal.key.rateLimit);

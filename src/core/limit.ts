@@ -42,6 +42,8 @@ export type Figures = {
 /** One counter to take from: `counter` names plan or limit and subject, and never collides. */
 export type LimitGroup = {
   readonly counter: string;
+  /** What it counts against, the same text in all counters of one subject of a product: where counters are spread, these stand together. */
+  readonly subject: string;
   readonly figures: Figures;
   /** Units taken from each window; a bucket always counts one request. */
   readonly cost: number;

@@ -14,7 +14,7 @@ const NOW_S = NOW / 1000;
 
 /** How a counter stands after some requests at the fixed moment. */
 function takenAfter(written: WrittenFigures, count: number, cost = 1, atMs = NOW) {
-  const groups = [{ counter: 'c', figures: compileFigures(written), cost }];
+  const groups = [{ counter: 'c', subject: 's', figures: compileFigures(written), cost }];
   let outcome = take([undefined], groups, NOW);
   for (let left = count - 1; left > 1; left -= 1) outcome = take(outcome.next, groups, NOW);
   return count > 1 ? take(outcome.next, groups, atMs).taken : outcome.taken;

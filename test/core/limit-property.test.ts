@@ -99,7 +99,7 @@ test('a counter admits exactly what a log of the past admits', () => {
       let nowMs = NOW;
       for (const [stepMs, units] of asked) {
         nowMs += stepMs;
-        const group: LimitGroup = { counter: 'c', figures: compiled, cost: units };
+        const group: LimitGroup = { counter: 'c', subject: 's', figures: compiled, cost: units };
         const { taken, next } = take([state], [group], nowMs);
         expect(taken.refused).toBe(!modelFits(written, log, nowMs, units));
         if (!taken.refused) log.push({ atMs: nowMs, cost: units });
@@ -122,6 +122,7 @@ test('groups are admitted together exactly when each would be alone', () => {
         nowMs += stepMs;
         const groups = compiled.map((each, at) => ({
           counter: `c${at}`,
+          subject: 's',
           figures: each,
           cost: units,
         }));
@@ -155,7 +156,7 @@ test('in any interval a bucket admits at most its size and what it refilled', ()
           nowMs += stepMs;
           const { taken, next } = take(
             [state],
-            [{ counter: 'c', figures: compiled, cost: 1 }],
+            [{ counter: 'c', subject: 's', figures: compiled, cost: 1 }],
             nowMs,
           );
           if (!taken.refused) admitted.push(nowMs);
@@ -182,7 +183,7 @@ test('a refused request fits at the time it is told, and not a millisecond befor
       let nowMs = NOW;
       for (const [stepMs, units] of asked) {
         nowMs += stepMs;
-        const groups = [{ counter: 'c', figures: compiled, cost: units }];
+        const groups = [{ counter: 'c', subject: 's', figures: compiled, cost: units }];
         const { taken, next } = take([state], groups, nowMs);
         const isPossible = compiled.windows.every((window) => units <= window.limit);
         if (taken.refused && isPossible) {
@@ -203,7 +204,7 @@ test('whatever the clock does, a window never holds more than its limit', () => 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), jumps, (perMinute, steps) => {
       const groups = [
-        { counter: 'c', figures: compileFigures({ per_minute: perMinute }), cost: 1 },
+        { counter: 'c', subject: 's', figures: compileFigures({ per_minute: perMinute }), cost: 1 },
       ];
       const counts = new Map<number, number>();
       let state: CounterState | undefined;

@@ -15,6 +15,7 @@ import { NOW } from './build.ts';
 
 const group = (written: WrittenFigures, cost = 1, counter = 'c'): LimitGroup => ({
   counter,
+  subject: counter,
   figures: compileFigures(written),
   cost,
 });

@@ -7,6 +7,7 @@ import { NOW } from './build.ts';
 
 const group = (written: WrittenFigures, cost = 1): LimitGroup => ({
   counter: 'c',
+  subject: 's',
   figures: compileFigures(written),
   cost,
 });

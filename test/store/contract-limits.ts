@@ -9,7 +9,7 @@ import { NOW } from '../core/build.ts';
 import { DAY_MS, type OpenStore } from './build.ts';
 
 export function group(written: WrittenFigures, counter = 'c', cost = 1): LimitGroup {
-  return { counter, figures: compileFigures(written), cost };
+  return { counter, subject: counter, figures: compileFigures(written), cost };
 }
 
 /** Limits as `core/take.ts` has them, in one atomic step each. */
