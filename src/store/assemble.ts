@@ -3,7 +3,7 @@ import type { Batch } from './batch.ts';
 import { createEventBuffer, type Waiting } from './buffers.ts';
 import type { Counters } from './counters.ts';
 import { withPending } from './pending.ts';
-import type { GateStore, Store, StoreOptions } from './store.ts';
+import type { GateStore, Store, StoreHealth, StoreOptions } from './store.ts';
 import { createUseBuffer, type UseTurns } from './use-buffer.ts';
 
 /** Records as they are kept, without what is buffered before. */
@@ -19,6 +19,8 @@ export type StoreParts = {
   readonly counters: Counters;
   /** What else waits to be written. */
   readonly buffers?: readonly Waiting[] | undefined;
+  /** Always up where absent. */
+  readonly health?: (() => StoreHealth) | undefined;
   readonly closeParts: () => Promise<void>;
 };
 
@@ -30,6 +32,7 @@ export type AssembleOptions = StoreOptions & {
 
 /** How long closing waits for what is buffered. */
 const CLOSE_MS = 5000;
+const ALWAYS_UP: StoreHealth = { isUp: true, isDegraded: false, nodes: [] };
 
 /** Makes a store of its parts; uses of keys and events that no change caused are buffered here. */
 export function assembleStore(parts: StoreParts, options: AssembleOptions): Store {
@@ -51,6 +54,7 @@ export function assembleStore(parts: StoreParts, options: AssembleOptions): Stor
       closing ??= closeAll(buffers, parts, options);
       return closing;
     },
+    health: parts.health ?? (() => ALWAYS_UP),
     counts: () => ({ ...sumOf(buffers), ...subjectsOf(counters.counts()) }),
   };
 }

@@ -32,8 +32,34 @@ export type StoreCounts = {
   readonly failures: number;
 };
 
+/** How a store is, for metrics and readiness. One in this process is always up. */
+export type StoreHealth = {
+  readonly isUp: boolean;
+  /** Whether decisions are made without the store at the moment: by shares of limits, or by keys that are remembered. */
+  readonly isDegraded: boolean;
+  /** Why nothing can be judged; undefined where it can. */
+  readonly unready?: string | undefined;
+  readonly nodes: readonly NodeHealth[];
+};
+
+/** A server of the store; `node` is `host:port`. */
+export type NodeHealth = {
+  readonly node: string;
+  readonly breaker: 'closed' | 'open' | 'half_open';
+  /** Since when, epoch ms. */
+  readonly sinceMs: number;
+};
+
+/** One trip to a server of the store. */
+export type Trip = {
+  readonly operation: string;
+  readonly outcome: 'ok' | 'late' | 'down' | 'failed';
+  readonly tookMs: number;
+};
+
 /** Everything that Postern keeps: records, what the gate looks up, and limits. */
-export type Store = RecordStore & GateStore & { readonly counts: () => StoreCounts };
+export type Store = RecordStore &
+  GateStore & { readonly counts: () => StoreCounts; readonly health: () => StoreHealth };
 
 export type StoreOptions = {
   /** Counters of limits held in memory; the longest unused are forgotten first. */
@@ -42,6 +68,8 @@ export type StoreOptions = {
   readonly now?: (() => number) | undefined;
   /** Hears why buffered figures could not be written; they are tried again. */
   readonly onFailure?: ((cause: unknown) => void) | undefined;
+  /** Hears of each trip to a server. */
+  readonly onTrip?: ((trip: Trip) => void) | undefined;
 };
 
 /** How often uses of keys and refused decisions are written: a crash loses at most this much of them. */
