@@ -17,6 +17,8 @@ export type Keyspace = {
   readonly keysBy: (time: 'expires_at' | 'created_at' | 'rotated_at') => string;
   /** Sorted set of key ids by last use, else creation (epoch ms). */
   readonly keysSeen: string;
+  /** Sorted set of blocks of arrivals by the least such time of their keys, or less: see `records-layout.ts`. */
+  readonly blocksBy: (time: 'expires_at' | 'seen') => string;
   /** Sorted set of the values that a field of keys has, each with score 0. */
   readonly valuesOf: (field: string) => string;
   /** Hash of all records of a kind other than key: `<workspace>\0<id>` to `<version> <JSON>`. */
@@ -32,10 +34,14 @@ export type Keyspace = {
   readonly eventsWith: (field: string, value: string) => string;
   /** Sorted set of the ids of events that no change caused, by time. */
   readonly eventsTold: string;
-  /** Hash of one key's use: `<hour> <reason>` to a count. */
+  /** Sorted set of the names that events have, each with score 0. */
+  readonly eventNames: string;
+  /** Hash of one key's use: `<day> <reason>` to the counts of the day's hours; see `usage.lua`. */
   readonly usage: (keyId: string) => string;
   /** Sorted set of key ids by the oldest hour that `usage` has of them. */
   readonly usageOldest: string;
+  /** Number of the last batch of uses that a process wrote. */
+  readonly writer: (process: string) => string;
   /** Set of `<notice>\0<mark>` that a key was told of. */
   readonly told: (keyId: string) => string;
   readonly answer: (id: string) => string;
@@ -46,6 +52,10 @@ export type Keyspace = {
   readonly changes: string;
   /** Channel: each commit publishes its stamp. */
   readonly channel: string;
+  /** Channel: a counter of which a process needs what others lease. */
+  readonly needs: string;
+  /** Sorted set of the processes that were seen lately, by Redis' clock (epoch ms). */
+  readonly instances: string;
   /** The counter of a subject; both are digests. */
   readonly counter: (subject: string, counter: string) => string;
   /** A counter for the probe of a node, in the slot of a number that the caller finds. */
@@ -63,6 +73,7 @@ export function createKeyspace(namespace: string): Keyspace {
     keysWith: (field, value) => record('keys', field, value),
     keysBy: (time) => record('keys-by', time),
     keysSeen: record('keys-seen'),
+    blocksBy: (time) => record('blocks-by', time),
     valuesOf: (field) => record('values', field),
     records: (kind) => record('records', kind),
     recordNames: (kind) => record('names', kind),
@@ -71,14 +82,18 @@ export function createKeyspace(namespace: string): Keyspace {
     eventsByTime: record('events-by-time'),
     eventsWith: (field, value) => record('events-with', field, value),
     eventsTold: record('events-told'),
+    eventNames: record('event-names'),
     usage: (keyId) => record('usage', keyId),
     usageOldest: record('usage-oldest'),
+    writer: (process) => record('writer', process),
     told: (keyId) => record('told', keyId),
     answer: (id) => record('answer', id),
     settings: record('settings'),
     stamp: record('stamp'),
     changes: record('changes'),
     channel: record('changed'),
+    needs: record('needs'),
+    instances: record('instances'),
     counter: (subject, counter) => `${namespace}:{${subject}}:${counter}`,
     probe: (number) => `${namespace}:{probe-${number}}`,
   };
