@@ -12,9 +12,12 @@ export function group(written: WrittenFigures, counter = 'c', cost = 1): LimitGr
   return { counter, subject: counter, figures: compileFigures(written), cost };
 }
 
+/** What limits are taken from. */
+export type LimitStore = Pick<Store, 'takeLimits' | 'settleLimits' | 'readLimits' | 'close'>;
+
 /** Limits as `core/take.ts` has them, in one atomic step each. */
-export function limitContract(open: OpenStore): void {
-  let store: Store;
+export function limitContract(open: () => Promise<LimitStore>): void {
+  let store: LimitStore;
   beforeEach(async () => {
     store = await open();
   });
@@ -106,7 +109,10 @@ export function limitContract(open: OpenStore): void {
       { numRuns: 60 },
     );
   });
+}
 
+/** Counters in this process are of a bounded number of subjects; those of a server are not. */
+export function boundedLimitContract(open: OpenStore): void {
   test('no more subjects are held than allowed, and what was forgotten is counted', async () => {
     const small = await open({ maxSubjects: 3 });
     for (const counter of ['a', 'b', 'c', 'd']) {

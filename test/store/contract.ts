@@ -18,7 +18,7 @@ import {
 } from './build.ts';
 import { gateContract } from './contract-gate.ts';
 import { lifeContract } from './contract-life.ts';
-import { limitContract } from './contract-limits.ts';
+import { boundedLimitContract, limitContract } from './contract-limits.ts';
 import { listContract } from './contract-lists.ts';
 
 /** What every store holds to, whatever it keeps its records in. */
@@ -28,6 +28,12 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(`${name}: the gate`, () => gateContract(open));
   describe(`${name}: limits`, () => limitContract(open));
   describe(`${name}: life`, () => lifeContract(open));
+}
+
+/** What every store holds to that counts in its own process. */
+export function countingStoreContract(name: string, open: OpenStore): void {
+  storeContract(name, open);
+  describe(`${name}: the number of counters`, () => boundedLimitContract(open));
 }
 
 function recordContract(open: OpenStore): void {
@@ -214,7 +220,7 @@ function recordContract(open: OpenStore): void {
     await store.close();
     await expect(store.getKey('k')).rejects.toThrow('closed');
     await expect(commit([putKey(storedKey('k'))])).rejects.toThrow('closed');
-    expect(() => store.findKey(hashOf('k'))).toThrow();
+    await expect(async () => store.findKey(hashOf('k'))).rejects.toThrow();
     store.recordUse({ keyId: 'k', nowMs: NOW });
   });
 }

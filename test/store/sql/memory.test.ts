@@ -1,4 +1,6 @@
 import { openMemoryStore } from '../../../src/store/sql/memory.ts';
-import { storeContract } from '../contract.ts';
+import { countingStoreContract } from '../contract.ts';
 
-storeContract('memory', async (options) => openMemoryStore({ maxSubjects: 1000, ...options }));
+countingStoreContract('memory', async (options) =>
+  openMemoryStore({ maxSubjects: 1000, ...options }),
+);

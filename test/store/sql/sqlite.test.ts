@@ -17,7 +17,7 @@ import {
   time,
   write,
 } from '../build.ts';
-import { storeContract } from '../contract.ts';
+import { countingStoreContract } from '../contract.ts';
 import { group } from '../contract-limits.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'postern-store-'));
@@ -33,7 +33,7 @@ function open(path: string, options: Partial<StoreOptions> = {}): Promise<Store>
   return openSqliteStore(path, { maxSubjects: 1000, ...options });
 }
 
-storeContract('sqlite', (options) => open(newPath(), options));
+countingStoreContract('sqlite', (options) => open(newPath(), options));
 
 const opened: Store[] = [];
 const openHere = async (path = newPath(), options?: Partial<StoreOptions>) => {
