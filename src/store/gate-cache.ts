@@ -16,7 +16,7 @@ export type GateCacheOptions = {
 };
 
 /** Names without a value; apart, so that whoever guesses names pushes no value out. */
-const ABSENT_MAX = 4096;
+export const ABSENT_MAX = 4096;
 const DOOR_SLOTS = 65_536;
 
 /** Makes an empty cache. */
@@ -49,7 +49,7 @@ export function createGateCache<V>({ max, keepsFirst }: GateCacheOptions): GateC
  * Tells whether a name was asked for not long before. What is asked for once is not cached: where a million keys
  * come in turn, each would grow old in the heap for nothing.
  */
-function createDoor(): (name: string) => boolean {
+export function createDoor(): (name: string) => boolean {
   const met = new Uint32Array(DOOR_SLOTS);
   const [forSlot, forMark] = [randomInt(2 ** 31), randomInt(2 ** 31)];
   return (name) => {
