@@ -35,7 +35,36 @@ A number and a unit: \`500ms\`, \`5s\`, \`10m\`, \`24h\`, \`30d\`. Times are RFC
 ## Reload
 
 A change of a policy file or of a \`\${file:…}\` is found within seconds; SIGHUP reads the policy at once. A policy with problems
-changes nothing: the last good one stays. Counters go on across a reload. Changes of \`listen\`, \`store\` and \`limits\` take a restart.
+changes nothing: the last good one stays. Counters go on across a reload. Changes of \`listen\`, \`store\`, \`limits\`,
+\`on_store_failure\` and \`key_cache\` take a restart.
+
+## Redis
+
+Many Posterns share keys and limits through one Redis (or Valkey), Sentinel group or Redis Cluster. What a password holds of \`%\`, \`/\`,
+\`?\`, \`#\`, \`@\` and \`:\` is percent-encoded in a URL; in \`store.password\` it stands as it is.
+
+\`\`\`yaml
+store: redis://127.0.0.1:6379/0                                    # one Redis
+store: rediss://postern:\${REDIS_PASSWORD}@redis.example.com        # a user of its own, and TLS
+store: [rediss://:p@redis-0.example.com, rediss://:p@redis-1.example.com]   # a Cluster: a list, some of its nodes
+store:                                                             # all that can be said
+  urls: [rediss://sentinel-0.example.com:26379, rediss://sentinel-1.example.com:26379]
+  sentinel: main
+  username: postern
+  password: \${file:/run/secrets/redis}
+  tls: { ca: redis-ca.pem }
+  namespace: shop
+\`\`\`
+
+While Redis does not answer, no check waits for it:
+
+- **Limits** go by \`on_store_failure.limits\`: counted in each process against its share, not at all, or refused with 503.
+- **Keys** that a process remembers are taken for \`key_cache.max_stale\`. Those that it does not know are refused with 503 \`unavailable\`.
+- **\`/readyz\`** stays 200, and shows the store as \`degraded\` or \`down\`: all Posterns see the same Redis, and a probe that fails would take all
+  of them out at once, with the tokens, declared keys and public routes that need no store. It is 503, with the reason, only at a start without
+  Redis. Postern then starts, says so in the log, and becomes ready by itself.
+- **Metrics** for an alert: \`postern_store_up\`, \`postern_degraded\`, \`postern_store_breaker\`, \`postern_store_failures_total\` and
+  \`postern_store_trip_duration_seconds\`. The log says once when the store goes, and once when it is back.
 
 ## Commands
 

@@ -1,4 +1,5 @@
 import { isLoopback, parseAddress } from '../core/address.ts';
+import { judgeRedis } from './redis-url.ts';
 
 /** Whether a host name is this machine: `localhost` or a loopback address. */
 export function isLoopbackHost(host: string): boolean {
@@ -49,15 +50,9 @@ export function parseListen(text: string): Listen | undefined {
 /** What is wrong with the place of a store; never quotes it, because it may hold a password. */
 export function judgeStore(text: string): string | undefined {
   if (text === 'memory' || /^sqlite:.+/.test(text)) return undefined;
-  return judgeRedis(text) === undefined
-    ? undefined
+  return /^rediss?:/.test(text)
+    ? judgeRedis(text)
     : 'expected memory, sqlite:PATH, redis://host:port or rediss://host:port';
-}
-
-/** What is wrong with one node of a Redis Cluster. */
-export function judgeRedis(text: string): string | undefined {
-  const isRedis = /^rediss?:\/\/[^/]/.test(text) && URL.canParse(text);
-  return isRedis ? undefined : 'expected redis://host:port or rediss://host:port';
 }
 
 /** Writes a listen address as `parseListen` reads it. */

@@ -17,10 +17,11 @@ import {
   strict,
   timestamp,
 } from '../schema/text.ts';
-import { judgeRedis, judgeStore, parseListen } from './location.ts';
+import { parseListen } from './location.ts';
 import { issuer } from './schema-issuer.ts';
 import { apiKeys } from './schema-key.ts';
 import { auditEvents, route, routeDefaults } from './schema-route.ts';
+import { keyCache, limits, onStoreFailure, store } from './schema-store.ts';
 
 const listenAddress = form((text) =>
   parseListen(text) ? undefined : 'expected host:port, [v6]:port or unix:/path',
@@ -147,13 +148,6 @@ const audit = z.union([
   }),
 ]);
 
-const limits = strict({
-  max_subjects: key(
-    z.int().min(1).default(1_000_000),
-    'Most callers whose counters are kept in memory; the longest unused is forgotten first.',
-  ),
-});
-
 /** The whole policy file. */
 export const PolicyFile = strict({
   product: key(
@@ -165,10 +159,12 @@ export const PolicyFile = strict({
   ),
   listen: key(listen.prefault({}), 'Addresses to serve on.'),
   store: key(
-    z.union([form(judgeStore), z.array(form(judgeRedis)).min(1)]).default('memory'),
-    'Where keys and counters live: memory, sqlite:PATH, redis://, rediss://; a list is a Redis Cluster.',
+    store.default('memory'),
+    'Where keys and counters live: memory, sqlite:PATH, redis://[user:password@]host[:port][/db], rediss:// for TLS, a list of such URLs for a Redis Cluster, or {urls, …}.',
   ),
-  limits: key(limits.prefault({}), 'Bounds of what is counted in memory.'),
+  limits: key(limits.prefault({}), 'How limits are counted.'),
+  on_store_failure: key(onStoreFailure.prefault({}), 'What holds while Redis does not answer.'),
+  key_cache: key(keyCache.prefault({}), 'Keys that a process remembers of Redis.'),
   client_ip: key(
     clientIp.default('peer'),
     'Who the client is: peer, {trusted_hops: N} or {xff_from_right: N}.',

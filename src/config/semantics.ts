@@ -5,12 +5,14 @@ import { checkPlans } from './check-plans.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkScopes } from './check-scopes.ts';
 import { checkShell } from './check-shell.ts';
+import { checkStore } from './check-store.ts';
 import type { Review } from './review.ts';
 import { warn } from './warnings.ts';
 
 /** Finds everything that a policy of the right structure gets wrong in itself. */
 export function checkSemantics(review: Review): void {
   checkShell(review);
+  checkStore(review);
   checkNames(review);
   checkScopes(review);
   checkIssuers(review);

@@ -1,6 +1,8 @@
+import { parseDuration } from '../schema/duration.ts';
 import { checkListener } from './check-shell.ts';
 import { type Listen, parseListen } from './location.ts';
 import type { Config } from './schema.ts';
+import { readStore, type Store } from './store.ts';
 
 /** What a process is set up with at its start; a change needs a restart, but for the product's name. */
 export type Settings = {
@@ -11,7 +13,14 @@ export type Settings = {
     readonly ops: Listen;
   };
   readonly store: Store;
-  readonly limits: { readonly maxSubjects: number };
+  readonly limits: { readonly maxSubjects: number; readonly mode: 'exact' | 'leased' };
+  readonly onStoreFailure: {
+    readonly limits: 'local' | 'allow' | 'deny';
+    /** Processes that share a limit then; as many as were seen alive when undefined. */
+    readonly replicas?: number | undefined;
+  };
+  /** How long keys that are remembered hold without contact, ms. */
+  readonly keyCache: { readonly maxStaleMs: number };
 };
 
 /** Files of a TLS listener, PEM. With `clientCa`, clients must show a certificate. */
@@ -21,12 +30,6 @@ export type TlsFiles = {
   readonly clientCa?: string | undefined;
   readonly clientNames?: readonly string[] | undefined;
 };
-
-/** Where keys and counters live. URLs may hold passwords: they are never logged. */
-export type Store =
-  | { readonly kind: 'memory' }
-  | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'redis'; readonly urls: readonly string[]; readonly cluster: boolean };
 
 /** Reads the settings of a checked policy. */
 export function readSettings(config: Config): Settings {
@@ -46,8 +49,10 @@ export function readSettings(config: Config): Settings {
       api: listenOf(config.listen.api),
       ops: listenOf(config.listen.ops),
     },
-    store: storeOf(config.store),
-    limits: { maxSubjects: config.limits.max_subjects },
+    store: readStore(config.store),
+    limits: { maxSubjects: config.limits.max_subjects, mode: config.limits.mode },
+    onStoreFailure: config.on_store_failure,
+    keyCache: { maxStaleMs: parseDuration(config.key_cache.max_stale) ?? 0 },
   };
 }
 
@@ -60,6 +65,8 @@ export function restartNeeds(before: Settings, after: Settings): readonly string
   }
   if (differs(before.store, after.store)) needs.push('store');
   if (differs(before.limits, after.limits)) needs.push('limits');
+  if (differs(before.onStoreFailure, after.onStoreFailure)) needs.push('on_store_failure');
+  if (differs(before.keyCache, after.keyCache)) needs.push('key_cache');
   return needs;
 }
 
@@ -67,12 +74,4 @@ function listenOf(text: string): Listen {
   const listen = parseListen(text);
   if (!listen) throw new Error('a listen address was not checked');
   return listen;
-}
-
-function storeOf(written: Config['store']): Store {
-  if (Array.isArray(written)) return { kind: 'redis', urls: written, cluster: true };
-  if (written === 'memory') return { kind: 'memory' };
-  if (written.startsWith('sqlite:'))
-    return { kind: 'sqlite', path: written.slice('sqlite:'.length) };
-  return { kind: 'redis', urls: [written], cluster: false };
 }

@@ -4,6 +4,7 @@ import { demandedScopes } from './check-scopes.ts';
 import type { Path } from './problem.ts';
 import { type Review, settingPath } from './review.ts';
 import { warnOfRoutes } from './warn-routes.ts';
+import { warnOfStore } from './warn-store.ts';
 
 /** Warns of what is allowed and likely not meant. */
 export function warn(review: Review): void {
@@ -11,6 +12,7 @@ export function warn(review: Review): void {
   warnOfScopes(review);
   warnOfPlans(review);
   warnOfHostBits(review);
+  warnOfStore(review);
 }
 
 function warnOfScopes(review: Review): void {

@@ -158,4 +158,64 @@ routes: [{ path: /a }, { path: /health, access: public }]
 `,
     ['policy.yaml:2:49 routes[1].access: this public route leaves defaults.ips behind'],
   ],
+  [
+    'settings of Redis beside another store',
+    `limits: { mode: leased }
+on_store_failure: {}
+key_cache: { max_stale: 1h }
+routes: [{ path: /a, access: public }]
+`,
+    [
+      'policy.yaml:1:17 limits.mode: means nothing without a Redis store',
+      'policy.yaml:2:1 on_store_failure: means nothing without a Redis store',
+      'policy.yaml:3:1 key_cache: means nothing without a Redis store',
+    ],
+  ],
+  [
+    'a Redis that anybody on the network can read and use',
+    `store: redis://redis.example.com
+routes: [{ path: /a, access: public }]
+`,
+    [
+      'policy.yaml:1:8 store: not a loopback address and no TLS (rediss:): whoever reads this network reads the password and the key store',
+      'policy.yaml:1:8 store: no password: whoever reaches this Redis can make keys',
+    ],
+  ],
+  [
+    'a Redis on this machine, and one with TLS and a password',
+    `store: { urls: ["redis://localhost:7001", "redis://[::1]:7002"] }
+routes: [{ path: /a, access: public }]
+limits: { mode: leased }
+on_store_failure: { limits: deny }
+key_cache: { max_stale: 5m }
+`,
+    [],
+  ],
+  [
+    'one server of a Cluster, known by its certificate alone',
+    `store: { urls: ["rediss://redis.example.com"], tls: { cert: a, key: b } }
+routes: [{ path: /a, access: public }]
+`,
+    ['policy.yaml:1:17 store.urls[0]: a Cluster is found by this one server alone: name several'],
+  ],
+  [
+    'one sentinel',
+    `store: { urls: "rediss://redis.example.com", sentinel: main, password: p }
+routes: [{ path: /a, access: public }]
+`,
+    ['policy.yaml:1:16 store.urls: the master is found by this one server alone: name several'],
+  ],
+  [
+    'what holds while Redis is away',
+    `store: rediss://:p@redis.example.com
+on_store_failure: { limits: allow, replicas: 3 }
+key_cache: { max_stale: 301s }
+routes: [{ path: /a, access: public }]
+`,
+    [
+      'policy.yaml:2:29 on_store_failure.limits: no limit holds while Redis does not answer',
+      'policy.yaml:2:36 on_store_failure.replicas: means nothing without limits: local',
+      'policy.yaml:3:25 key_cache.max_stale: so long may a revoked key work where Redis cannot be reached',
+    ],
+  ],
 ];
