@@ -59,7 +59,7 @@ const WHEN: { readonly [reason in Reason]: string } = {
   too_many_failures: 'Too many failed attempts from one source. Reserved.',
   internal: 'A bug: the log has the error. Please report it.',
   unavailable:
-    'A port failed or was late: keys to judge a token by cannot be had, or the store does not answer. See the log.',
+    'A port failed or was late: keys to judge a token by cannot be had, or the store does not answer: then what is remembered (`key_cache`) still counts, and limits go by `on_store_failure`. See the log.',
 };
 
 /** The page of all refusals; each heading is the anchor that `errors.docs` can point to. */
