@@ -62,6 +62,8 @@ export type Ports = {
   readonly findRoles: FindRoles;
   readonly verifyToken: VerifyToken;
   readonly takeLimits: TakeLimits;
+  /** Gives back what was taken for a request that was answered before; without it, it stays taken. */
+  readonly settleLimits?: SettleLimits | undefined;
 };
 
 /** A port failed or was late: the request cannot be judged at the moment. */
@@ -78,6 +80,7 @@ export function wrapPorts(ports: Ports, wrap: WrapPort): Ports {
     findRoles: wrap('findRoles', ports.findRoles),
     verifyToken: wrap('verifyToken', ports.verifyToken),
     takeLimits: wrap('takeLimits', ports.takeLimits),
+    settleLimits: ports.settleLimits && wrap('settleLimits', ports.settleLimits),
   };
 }
 
