@@ -9,6 +9,7 @@ import { portsWithin } from './deadline.ts';
 import { decodeCheck, NO_QUESTION } from './decode.ts';
 import { createEncoder } from './encode.ts';
 import { readCheck } from './read.ts';
+import type { Sight, WatchWiring } from './wiring.ts';
 import { type CheckAnswer, writeDecision, writeLastResort } from './write.ts';
 
 /** One answered check, for metrics and audit. */
@@ -31,12 +32,21 @@ export type Authorization = {
   readonly hostAddresses: ReadonlySet<string>;
   /** Never awaited; buffered by whoever listens. */
   readonly record: (record: CheckRecord) => void;
+  /** Looks at every question for what is wrong with the wiring around it. */
+  readonly watch?: WatchWiring | undefined;
   /** A bug or a failed port; never thrown further. */
   readonly onFailure: (cause: unknown) => void;
 };
 
-/** Answers one CheckRequest, encoded to encoded, within `budgetMs`. Never rejects. */
-export type HandleCheck = (bytes: Uint8Array, budgetMs: number) => Promise<Uint8Array>;
+/**
+ * Answers one CheckRequest, encoded to encoded, within `budgetMs`. `timeoutMs` is how long Envoy waits: infinite where
+ * it sets no deadline, NaN where that is not known. Never rejects.
+ */
+export type HandleCheck = (
+  bytes: Uint8Array,
+  budgetMs: number,
+  timeoutMs?: number,
+) => Promise<Uint8Array>;
 
 /** The full name of Envoy's service (external_auth.proto). */
 export const CHECK_SERVICE = 'envoy.service.auth.v3.Authorization';
@@ -44,10 +54,10 @@ export const CHECK_SERVICE = 'envoy.service.auth.v3.Authorization';
 /** Makes the one place that catches: whatever goes wrong below, the answer is an explicit deny. */
 export function createHandleCheck(authorization: Authorization): HandleCheck {
   const encode = createEncoder();
-  return async (bytes, budgetMs) => {
+  return async (bytes, budgetMs, timeoutMs = Number.NaN) => {
     const startedMs = performance.now();
     try {
-      const answered = await answerCheck(authorization, bytes, budgetMs);
+      const answered = await answerCheck(authorization, bytes, { budgetMs, timeoutMs });
       const encoded = encode(answered.answer);
       recordSafely(authorization, answered, performance.now() - startedMs);
       return encoded;
@@ -64,11 +74,12 @@ type Answered = { readonly answer: CheckAnswer; readonly decided: Decided };
 async function answerCheck(
   authorization: Authorization,
   bytes: Uint8Array,
-  budgetMs: number,
+  { budgetMs, timeoutMs }: { readonly budgetMs: number; readonly timeoutMs: number },
 ): Promise<Answered> {
   const timeMs = authorization.now();
   const policy = authorization.policy();
-  const request = readSafely(authorization, policy, bytes);
+  const { asked, request } = readSafely(authorization, policy, bytes);
+  watchSafely(authorization, { asked, request, policy, timeoutMs });
   let decision: Decision;
   try {
     const ports = portsWithin(authorization.ports, budgetMs);
@@ -93,14 +104,27 @@ function writeAnswer(decided: Decided): Answered {
 }
 
 /** Reads a message; one that is no CheckRequest becomes a request that is refused as malformed. */
-function readSafely(authorization: Authorization, policy: Policy, bytes: Uint8Array): Request {
+function readSafely(
+  authorization: Authorization,
+  policy: Policy,
+  bytes: Uint8Array,
+): Pick<Sight, 'asked' | 'request'> {
   const { hostAddresses } = authorization;
   const wire = { byteLength: bytes.byteLength, hostAddresses };
   try {
-    return readCheck(decodeCheck(bytes), policy, wire);
+    const asked = decodeCheck(bytes);
+    return { asked, request: readCheck(asked, policy, wire) };
   } catch (cause) {
     reportSafely(authorization, cause);
-    return readCheck(NO_QUESTION, policy, wire);
+    return { asked: NO_QUESTION, request: readCheck(NO_QUESTION, policy, wire) };
+  }
+}
+
+function watchSafely(authorization: Authorization, sight: Sight): void {
+  try {
+    authorization.watch?.(sight);
+  } catch (cause) {
+    reportSafely(authorization, cause);
   }
 }
 

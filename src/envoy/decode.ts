@@ -17,6 +17,8 @@ export type CheckQuestion = {
   readonly contextExtensions: ReadonlyMap<string, string>;
   /** Whether every text was valid UTF-8, as protocol buffers demand. */
   readonly isText: boolean;
+  /** Whether headers came in `headers`, where those of one name are joined, and not in `header_map`. */
+  readonly isJoined: boolean;
 };
 
 const NO_CONTEXT: ReadonlyMap<string, string> = new Map();
@@ -33,6 +35,7 @@ export const NO_QUESTION: CheckQuestion = {
   destinationAddress: undefined,
   contextExtensions: NO_CONTEXT,
   isText: true,
+  isJoined: false,
 };
 
 type Filling = {
@@ -144,6 +147,7 @@ const readHeaderMap: Field = (input, field) => {
 };
 
 function readHeaderEntry(input: Input): void {
+  input.into.isJoined = true;
   const [name, value] = readEntry(input);
   addHeader(input.into, name, NOT_ASCII.test(value) ? latin1(value) : value);
 }

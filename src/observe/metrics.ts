@@ -1,4 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { WiringSign } from '../core/wiring.ts';
+import { certificateMetric } from './certificate-metrics.ts';
+import { wiringMetric } from './wiring-metrics.ts';
 
 /** What the metrics ask when they are scraped. */
 export type MetricSources = {
@@ -8,10 +11,28 @@ export type MetricSources = {
     readonly dropped: number;
     readonly failures: number;
   };
+  readonly health: () => HealthReading;
   readonly audit: () => { readonly waitingBytes: number; readonly dropped: number };
   readonly jwks: () => readonly JwksReading[];
   readonly build: { readonly version: string; readonly node: string };
 };
+
+/** How the store is; `node` is `host:port`, of the policy or of the Cluster. */
+export type HealthReading = {
+  readonly isUp: boolean;
+  readonly isDegraded: boolean;
+  readonly nodes: readonly { readonly node: string; readonly breaker: BreakerState }[];
+};
+
+/** A trip to a server of the store; there are a few operations, named in the source. */
+export type TripReading = {
+  readonly operation: string;
+  readonly outcome: 'ok' | 'late' | 'down' | 'failed';
+  readonly tookMs: number;
+};
+
+const BREAKER_STATES = ['closed', 'open', 'half_open'] as const;
+type BreakerState = (typeof BREAKER_STATES)[number];
 
 /** One key set as the metrics show it; labels come from the policy only. */
 export type JwksReading = {
@@ -31,9 +52,12 @@ export type Metrics = {
   readonly limit: (outcome: 'admitted' | 'refused') => void;
   readonly notice: (notice: string) => void;
   readonly failure: (kind: string) => void;
+  readonly trip: (trip: TripReading) => void;
   readonly jwksFetch: (issuer: string, outcome: 'ok' | 'failed') => void;
   readonly tokenCache: (outcome: 'hit' | 'miss') => void;
   readonly reload: (ok: boolean, atMs: number, policyHash: string) => void;
+  readonly certificate: (isLoaded: boolean, notAfterMs: number) => void;
+  readonly wiring: (sign: WiringSign) => void;
   readonly text: () => Promise<string>;
   readonly contentType: string;
 };
@@ -61,9 +85,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     limit: (outcome) => limits.inc({ outcome }),
     notice: (notice) => notices.inc({ notice }),
     failure: (kind) => failures.inc({ kind }),
+    trip: tripMetric(registry, make),
     jwksFetch: (issuer, outcome) => fetches.inc({ issuer, outcome }),
     tokenCache: (outcome) => cache.inc({ outcome }),
     reload: reloadMetric(make),
+    certificate: certificateMetric(registry),
+    wiring: wiringMetric(registry),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
@@ -107,6 +134,29 @@ function checkMetric(registry: Registry): Metrics['check'] {
     if (count) count.total += 1;
     else counts.set(id, { labels, total: 1 });
     duration.observe(tookMs / 1000);
+  };
+}
+
+/** Times trips to the store, by labels that are bound at the first trip of a kind. */
+function tripMetric(registry: Registry, make: Makers): Metrics['trip'] {
+  const duration = new Histogram({
+    name: 'postern_store_trip_duration_seconds',
+    help: 'Time of trips to the store, by operation and outcome.',
+    labelNames: ['operation', 'outcome'] as const,
+    buckets: BUCKETS_SECONDS,
+    registers: [registry],
+  });
+  const failures = make.counter('store_failures_total', 'Trips to the store that failed.', [
+    'operation',
+    'outcome',
+  ]);
+  const bound = new Map<string, ReturnType<typeof duration.labels>>();
+  return ({ operation, outcome, tookMs }) => {
+    const id = `${operation}\n${outcome}`;
+    const timed = bound.get(id) ?? duration.labels({ operation, outcome });
+    bound.set(id, timed);
+    timed.observe(tookMs / 1000);
+    if (outcome !== 'ok') failures.inc({ operation, outcome });
   };
 }
 
@@ -158,7 +208,27 @@ function addCollected(registry: Registry, sources: MetricSources): void {
     'Audit bytes not yet written.',
     () => sources.audit().waitingBytes,
   );
+  const flag = (name: string, help: string, read: (one: HealthReading) => boolean) =>
+    collected(name, help, () => (read(sources.health()) ? 1 : 0));
+  flag('store_up', '1 while the store answers.', (one) => one.isUp);
+  flag('degraded', '1 while decisions are made without the store.', (one) => one.isDegraded);
+  addBreakers(registry, sources);
   addJwks(registry, sources);
+}
+
+function addBreakers(registry: Registry, sources: MetricSources): void {
+  new Gauge({
+    name: 'postern_store_breaker',
+    help: 'The breaker of each server of the store: 1 for the state that holds.',
+    labelNames: ['node', 'state'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { node, breaker } of sources.health().nodes) {
+        for (const state of BREAKER_STATES) this.set({ node, state }, state === breaker ? 1 : 0);
+      }
+    },
+  });
 }
 
 function addJwks(registry: Registry, sources: MetricSources): void {
