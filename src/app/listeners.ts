@@ -1,43 +1,56 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createApi } from '../api/api.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { type ApiServer, openApiServer } from '../api/server.ts';
 import { writeListen } from '../config/location.ts';
-import type { TlsFiles } from '../config/settings.ts';
 import { PortFailure } from '../core/ports.ts';
 import { type CheckRecord, createHandleCheck } from '../envoy/authorization.ts';
 import { loadProtocol } from '../envoy/protocol.ts';
-import { type CheckServer, openCheckServer, type ServerTls } from '../envoy/server.ts';
+import { type CheckServer, openCheckServer } from '../envoy/server.ts';
 import { type OpsServer, openOpsServer } from '../observe/ops-server.ts';
 import { createRecorder } from '../observe/recorder.ts';
 import { adminDigests } from './admin-token.ts';
+import { keepCertificateFresh, readTls } from './certificate.ts';
 import type { Parts } from './parts.ts';
+import { storePage } from './store-health.ts';
+import { createThrottle } from './throttle.ts';
+import { watchWiring } from './wiring.ts';
 
 const DEFAULT_API = '127.0.0.1:9192';
+/** A port that is down fails every check; a metric counts them. */
+const PORT_FAILURE_LOG_MS = 1000;
 
-/** Opens the gRPC listener that Envoy asks. */
-export function openCheck(parts: Parts): Promise<CheckServer> {
+/** Opens the gRPC listener that Envoy asks. Its certificate, if it has one, follows its files. */
+export async function openCheck(parts: Parts): Promise<CheckServer> {
   const { opened, log, metrics, ports, hostAddresses } = parts;
   const protocol = loadProtocol();
+  const throttle = createThrottle(PORT_FAILURE_LOG_MS);
   const handleCheck = createHandleCheck({
     ports,
     policy: opened.policy,
     now: Date.now,
     hostAddresses,
     record: recordWith(parts),
+    watch: watchWiring(parts),
     onFailure: (cause) => {
       metrics.failure(cause instanceof PortFailure ? 'port' : 'bug');
-      log.error({ err: cause }, 'a check failed and was denied');
+      const tell = (untold?: number) =>
+        log.error({ err: cause, untold }, 'a check failed and was denied');
+      if (cause instanceof PortFailure) throttle(cause.message, tell);
+      else tell();
     },
   });
   const { address, tls } = opened.settings.listen.check;
-  return openCheckServer({
-    address: writeListen(address),
-    tls: tls && readTls(tls),
-    protocol,
-    handleCheck,
-  });
+  const first = tls && readTls(tls);
+  const listen = { address: writeListen(address), tls: first };
+  const server = await openCheckServer({ ...listen, protocol, handleCheck });
+  if (!tls || !first) return server;
+  const endWatch = keepCertificateFresh({ files: tls, first, server, metrics, log });
+  const close = (graceMs: number) => {
+    endWatch();
+    return server.close(graceMs);
+  };
+  return { ...server, close };
 }
 
 /**
@@ -55,11 +68,17 @@ export async function openApi(parts: Parts): Promise<ApiServer | undefined> {
   }
 }
 
-/** Opens /health, /livez, /readyz and /metrics. */
-export function openOps({ opened, metrics, state }: Parts): Promise<OpsServer> {
+/**
+ * Opens /health, /livez, /readyz and /metrics. A store that does not answer makes a process unready only at its start:
+ * later, one sick Redis would take every Postern out at once, and with them what they still can judge.
+ */
+export function openOps({ opened, metrics, state, store }: Parts): Promise<OpsServer> {
+  const { kind } = opened.settings.store;
+  const reasons = () => [state.isDraining ? 'draining' : undefined, store.health().unready];
   return openOpsServer(writeListen(opened.settings.listen.ops), {
     product: () => opened.policy().product,
-    unready: () => (state.isDraining ? ['draining'] : []),
+    unready: () => reasons().filter((reason) => reason !== undefined),
+    store: () => storePage(kind, store.health()),
     metrics: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
   });
 }
@@ -94,14 +113,5 @@ function recordWith(parts: Parts): (record: CheckRecord) => void {
     if (decision.kind !== 'deny' || decision.detail === undefined) return;
     const { reason, detail } = decision;
     parts.log.debug({ reason, detail, request_id: request.id }, 'refused');
-  };
-}
-
-function readTls({ cert, key, clientCa, clientNames }: TlsFiles): ServerTls {
-  return {
-    cert: readFileSync(cert),
-    key: readFileSync(key),
-    clientCa: clientCa === undefined ? undefined : readFileSync(clientCa),
-    clientNames,
   };
 }

@@ -12,23 +12,18 @@ import {
 } from '@grpc/grpc-js';
 import type protobuf from 'protobufjs';
 import { CHECK_SERVICE, type HandleCheck } from './authorization.ts';
+import { createNameCheck } from './client-names.ts';
 import { createHealth } from './health.ts';
 import type { Protocol } from './protocol.ts';
-
-/** Certificates of the listener, PEM; with `clientCa` a client certificate is demanded. */
-export type ServerTls = {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly clientCa?: Buffer | undefined;
-  /** Accepted DNS or URI names of a client certificate; any when undefined. */
-  readonly clientNames?: readonly string[] | undefined;
-};
+import { createTlsCredentials, type ServerTls } from './tls.ts';
 
 export type CheckServer = {
   /** `127.0.0.1:41234` or `unix:/path`. */
   readonly address: string;
   /** Answers NOT_SERVING from now on, while calls go on being answered. */
   readonly stopServing: () => void;
+  /** Gives new connections other certificates; see `RenewableCredentials`. Nothing to do without TLS. */
+  readonly renew: (tls: ServerTls) => void;
   /** Takes no new call, waits for those in flight, ends what is left after `graceMs`. */
   readonly close: (graceMs: number) => Promise<void>;
 };
@@ -58,10 +53,16 @@ export async function openCheckServer(options: {
   server.addService(checkService(), { Check: checkMethod(handleCheck, tls?.clientNames) });
   server.addService(healthService(protocol), { Check: health.check, Watch: health.watch });
   await removeStaleSocket(address);
-  const port = await bind(server, address, credentials(tls));
+  const secure = tls && createTlsCredentials(tls);
+  const port = await bind(
+    server,
+    address,
+    secure?.credentials ?? ServerCredentials.createInsecure(),
+  );
   return {
     address: address.startsWith('unix:') ? address : address.replace(/:\d+$/, `:${port}`),
     stopServing: () => health.set('NOT_SERVING'),
+    renew: (next) => secure?.renew(next),
     close: (graceMs) => {
       health.end();
       return drain(server, graceMs);
@@ -105,43 +106,29 @@ function codec(side: 'request' | 'response', type: protobuf.Type) {
 }
 
 function checkMethod(handleCheck: HandleCheck, clientNames: readonly string[] | undefined) {
+  const mayAsk = clientNames && createNameCheck(clientNames);
   return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
-    if (clientNames && !isNamed(call, clientNames)) {
+    if (mayAsk && !mayAsk(call)) {
       answer({ code: status.PERMISSION_DENIED, details: 'client certificate not accepted' });
       return;
     }
-    handleCheck(call.request, budgetMs(call.getDeadline())).then(
+    const timeoutMs = timeLeftMs(call.getDeadline());
+    handleCheck(call.request, budgetMs(timeoutMs), timeoutMs).then(
       (bytes) => answer(null, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
       (cause) => answer({ code: status.INTERNAL, details: String(cause) }),
     );
   };
 }
 
-function isNamed(call: ServerUnaryCall<Buffer, Buffer>, names: readonly string[]): boolean {
-  const certificate = call.getAuthContext().sslPeerCertificate;
-  return alternativeNames(certificate?.subjectaltname ?? '').some((name) => names.includes(name));
-}
-
-/** The DNS and URI names in Node's text of them: a name that holds a comma stands in quotes, as in JSON. */
-function alternativeNames(text: string): readonly string[] {
-  const entries = text.matchAll(/([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy);
-  return [...entries].flatMap(([, kind, value = '']) => {
-    if (kind !== 'DNS' && kind !== 'URI') return [];
-    return [value.startsWith('"') ? String(JSON.parse(value)) : value];
-  });
-}
-
-/** The time there is: Envoy's own deadline (`grpc-timeout`) less a margin, at most 150 ms. */
-function budgetMs(deadline: Deadline): number {
+/** The time until Envoy gives up (`grpc-timeout`); infinite when it does not. */
+function timeLeftMs(deadline: Deadline): number {
   const untilMs = deadline instanceof Date ? deadline.getTime() : deadline;
-  if (untilMs === Number.POSITIVE_INFINITY) return BUDGET_MS_MAX;
-  return Math.min(BUDGET_MS_MAX, Math.max(1, untilMs - Date.now() - BUDGET_MARGIN_MS));
+  return untilMs - Date.now();
 }
 
-function credentials(tls: ServerTls | undefined): ServerCredentials {
-  if (!tls) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: tls.cert, private_key: tls.key };
-  return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
+/** The time there is: what Envoy gives, less a margin, at most 150 ms. */
+function budgetMs(timeoutMs: number): number {
+  return Math.min(BUDGET_MS_MAX, Math.max(1, timeoutMs - BUDGET_MARGIN_MS));
 }
 
 /** A socket file of a process that was killed would make the bind fail; one of a living process is left to it. */
