@@ -2,9 +2,12 @@ import { hash, randomBytes } from 'node:crypto';
 import { createApi } from './api/api.ts';
 import { judgeAdminToken, mintAdminToken } from './app/admin-token.ts';
 import { applyChange, refuseChange } from './app/changes.ts';
+import { type ClashGuard, createClashGuard } from './app/clashes.ts';
+import { copyBetween } from './app/copy.ts';
 import { apiParts, openApi, openCheck, openOps } from './app/listeners.ts';
 import { hostAddresses, openParts, type Parts, portsOf } from './app/parts.ts';
-import { findClashes, maskingRecords, openStore } from './app/store.ts';
+import { maskingRecords, openStore } from './app/store.ts';
+import { untilStoreAnswers, watchStore, writeUnanswered } from './app/store-health.ts';
 import { openUpkeep } from './app/upkeep.ts';
 import { readEnvironment } from './config/environment.ts';
 import { type OpenPolicy, openPolicy, type PolicyChange } from './config/open-policy.ts';
@@ -14,7 +17,7 @@ import { openTokenVerifier } from './jwt/verifier.ts';
 import { openLineWriter } from './observe/line-writer.ts';
 import { openLog } from './observe/log.ts';
 import { createMask } from './observe/recorder.ts';
-import type { Store } from './store/store.ts';
+import type { Store, Trip } from './store/store.ts';
 
 /** What stands in the way of opening, one problem a line. */
 export type Problems = { readonly problems: readonly string[] };
@@ -49,6 +52,8 @@ const NOTICE_MS = 1000;
 /** Time for checks in flight; each has an inner budget far below. */
 const GRACE_MS = 5000;
 const TOKEN_BYTES = 32;
+/** How long the first contact may take beyond what opening waits; a server goes on without it, a command does not. */
+const CONTACT_MS = 1000;
 
 /** Opens everything that a policy asks for, or names the policy's problems. */
 export async function openApp(options: AppOptions): Promise<App | Problems> {
@@ -61,17 +66,22 @@ export async function openApp(options: AppOptions): Promise<App | Problems> {
   const log = openLog(options.logLevel);
   if (judged) log.warn(judged.warning);
   for (const warning of opened.warnings) log.warn(writeProblem(warning));
-  const store = await openStore(opened.settings, options.path, log);
-  const clashes = await findClashes(store, opened.policy());
+  const onTrip = (trip: Trip) => heard.trip?.(trip);
+  const store = await openStore(opened.settings, options.path, { log, onTrip });
+  await untilStoreAnswers(store, CONTACT_MS);
+  const isRemote = opened.settings.store.kind === 'redis';
+  const guard = createClashGuard({ store, isRemote, policy: opened.policy, log });
+  const clashes = await guard.judge(opened.policy());
   if (clashes.length > 0) {
     await Promise.all([store.close(), opened[Symbol.asyncDispose]()]);
     return { problems: clashes };
   }
   const parts = openParts({ opened, env, log, store, writer: openLineWriter(STDOUT) });
-  heard.accept = (policy) => findClashes(store, policy);
+  heard.accept = guard.judge;
+  heard.trip = parts.metrics.trip;
   heard.change = (change) => applyChange(parts, change);
   heard.problem = (problems) => refuseChange(parts, problems);
-  const close = await serve(parts);
+  const close = await serve(parts, guard);
   return { store, reload: opened.reload, close };
 }
 
@@ -88,7 +98,12 @@ export async function openLocalApi(options: {
     return { problems: [`${options.path}: a store in memory is the server's alone; ${advice}`] };
   }
   const log = openLog('warn');
-  const store = await openStore(opened.settings, options.path, log);
+  const store = await openStore(opened.settings, options.path, { log });
+  const unanswered = await findUnanswered(store, options.path);
+  if (unanswered) {
+    await Promise.all([store.close(), opened[Symbol.asyncDispose]()]);
+    return unanswered;
+  }
   const tokens = openTokenVerifier();
   tokens.use(opened.policy().issuers);
   const env = readEnvironment();
@@ -127,8 +142,10 @@ export async function makeAdminToken(options: {
 }): Promise<{ readonly token: string } | { readonly exists: true } | Problems> {
   const opened = await openHeardPolicy(options.path, {});
   if ('problems' in opened) return opened;
-  const store = await openStore(opened.settings, options.path, openLog('warn'));
+  const store = await openStore(opened.settings, options.path, { log: openLog('warn') });
   try {
+    const unanswered = await findUnanswered(store, options.path);
+    if (unanswered) return unanswered;
     const token = await mintAdminToken(store, options.replace);
     return token === undefined ? { exists: true } : { token };
   } finally {
@@ -137,8 +154,18 @@ export async function makeAdminToken(options: {
   }
 }
 
-/** Who hears of the policy's changes; filled once what they change is open. */
+/** Copies everything that one store keeps into another. */
+export const copyStores = copyBetween;
+
+/** The problem of a command whose store does not answer within some seconds. */
+async function findUnanswered(store: Store, path: string): Promise<Problems | undefined> {
+  if (await untilStoreAnswers(store, CONTACT_MS)) return undefined;
+  return { problems: [`${path}: ${writeUnanswered(store.health())}`] };
+}
+
+/** Who hears of the policy's changes and of trips to the store; filled once what they change is open. */
 type Heard = {
+  trip?: (trip: Trip) => void;
   accept?: (policy: Policy) => Promise<readonly string[]>;
   change?: (change: PolicyChange) => void;
   problem?: (texts: readonly string[]) => void;
@@ -156,7 +183,7 @@ async function openHeardPolicy(path: string, heard: Heard): Promise<OpenPolicy |
 }
 
 /** Opens the listeners and tells where they are; the answer closes everything. */
-async function serve(parts: Parts): Promise<() => Promise<void>> {
+async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<void>> {
   const { writer } = parts;
   const closing: (() => Promise<void>)[] = [];
   try {
@@ -172,6 +199,7 @@ async function serve(parts: Parts): Promise<() => Promise<void>> {
       tell: parts.tell,
       onFailure: (cause) => parts.log.error({ err: cause }, 'the upkeep of the store failed'),
     });
+    const watch = watchStore({ ...parts, onUp: () => void guard.catchUp() });
     announce(writer, 'check', check.address);
     if (api) announce(writer, 'api', api.address);
     announce(writer, 'ops', ops.address);
@@ -179,6 +207,7 @@ async function serve(parts: Parts): Promise<() => Promise<void>> {
       parts.log.info('draining');
       parts.state.isDraining = true;
       check.stopServing();
+      watch.close();
       await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
       await Promise.all([check.close(GRACE_MS), api?.close(), upkeep.close()]);
       await parts.store.close();

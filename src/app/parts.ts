@@ -46,6 +46,7 @@ export function openParts(
   const { opened, log, writer, env, store } = given;
   const metrics = createMetrics({
     store: store.counts,
+    health: store.health,
     audit: writer.counts,
     jwks: () => jwksOf(tokens),
     build: { version: version(), node: process.versions.node },
@@ -70,9 +71,9 @@ export function openParts(
 
 /** The gate's view of a store and a token verifier. */
 export function portsOf(store: Store, tokens: TokenVerifier): Ports {
-  const { findKey, findWorkspace, findOwner, findRoles, takeLimits } = store;
+  const { findKey, findWorkspace, findOwner, findRoles, takeLimits, settleLimits } = store;
   const found = { findKey, findWorkspace, findOwner, findRoles };
-  return guardPorts({ ...found, takeLimits, verifyToken: tokens.verify });
+  return guardPorts({ ...found, takeLimits, settleLimits, verifyToken: tokens.verify });
 }
 
 /** This machine's own addresses. */

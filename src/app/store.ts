@@ -1,36 +1,74 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Settings } from '../config/settings.ts';
+import type { RedisTls, Store as StorePlace } from '../config/store.ts';
 import { maskEvent } from '../core/audit.ts';
 import type { Policy } from '../core/policy.ts';
 import type { RecordStore } from '../core/record-store.ts';
 import type { Logger } from '../observe/log.ts';
 import { openMemoryStore } from '../store/sql/memory.ts';
 import { openSqliteStore } from '../store/sql/sqlite.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, Trip } from '../store/store.ts';
+import { createThrottle } from './throttle.ts';
 
-/** Opens the store that a policy names; a relative path begins beside the policy, for the server and the CLI alike. */
+/** Who hears of an open store. */
+export type StoreListeners = {
+  readonly log: Logger;
+  readonly onTrip?: ((trip: Trip) => void) | undefined;
+};
+
+/** What fails is tried again every second or so: it is told of less often. */
+const FAILURE_LOG_MS = 10_000;
+
+/**
+ * Opens the store that a policy names; a relative path begins beside the policy, for the server and the CLI alike.
+ * A Redis that does not answer is opened all the same: its health tells.
+ */
 export async function openStore(
   settings: Settings,
   policyPath: string,
-  log: Logger,
+  { log, onTrip }: StoreListeners,
 ): Promise<Store> {
-  const { store, limits } = settings;
-  const options = {
-    ...limits,
-    onFailure: (cause: unknown) => log.error({ err: cause }, 'the store could not be written'),
-  };
+  const { limits, onStoreFailure, keyCache } = settings;
+  const store = placeBeside(settings.store, policyPath);
+  const throttle = createThrottle(FAILURE_LOG_MS);
+  const onFailure = (cause: unknown) =>
+    throttle(String(cause), (untold) =>
+      log.error({ err: cause, untold }, 'the store failed; it is tried again'),
+    );
+  const options = { ...limits, onFailure, onTrip };
   switch (store.kind) {
     case 'memory':
       return openMemoryStore(options);
     case 'sqlite': {
-      const path = isAbsolute(store.path) ? store.path : join(dirname(policyPath), store.path);
-      mkdirSync(dirname(path), { recursive: true });
-      return openSqliteStore(path, options);
+      mkdirSync(dirname(store.path), { recursive: true });
+      return openSqliteStore(store.path, options);
     }
-    case 'redis':
-      throw new Error('store: redis is not part of this version; use sqlite:PATH or memory');
+    case 'redis': {
+      // Its client takes long to load, and only those who use it need it.
+      const { openRedisStore } = await import('../store/redis/redis.ts');
+      const { maxStaleMs } = keyCache;
+      return openRedisStore(store, { ...options, maxStaleMs, onStoreFailure });
+    }
   }
+}
+
+/** The place of a store whose files are named relative to a policy. */
+export function placeBeside(store: StorePlace, policyPath: string): StorePlace {
+  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(policyPath), path));
+  switch (store.kind) {
+    case 'memory':
+      return store;
+    case 'sqlite':
+      return { ...store, path: beside(store.path) };
+    case 'redis':
+      return { ...store, tls: store.tls && filesBeside(store.tls, beside) };
+  }
+}
+
+function filesBeside({ ca, cert, key, serverName }: RedisTls, beside: (path: string) => string) {
+  const found = (path: string | undefined) => (path === undefined ? undefined : beside(path));
+  return { ca: found(ca), cert: found(cert), key: found(key), serverName };
 }
 
 /** The same records, whose events are kept without what the policy masks. */
@@ -47,19 +85,4 @@ export function maskingRecords(
         events: commit.events.map((event) => maskEvent(event, policy(), mask)),
       }),
   };
-}
-
-/** Names that both the policy and the store have, as problems: neither may hide the other. */
-export async function findClashes(
-  store: RecordStore,
-  { written }: Pick<Policy, 'written'>,
-): Promise<readonly string[]> {
-  const keys = await store.existing('key', [...written.keys.keys()]);
-  const workspaces = await store.existing('workspace', [...written.workspaces.keys()]);
-  const tell = (place: string, noun: string) => (id: string) =>
-    `${place}: the id ${JSON.stringify(id)} is also that of a ${noun} in the store; rename or remove one`;
-  return [
-    ...keys.map(tell('api_keys.declared', 'key')),
-    ...workspaces.map(tell('workspaces', 'workspace')),
-  ];
 }

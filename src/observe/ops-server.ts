@@ -5,6 +5,8 @@ export type OpsSources = {
   readonly product: () => string;
   /** What stands in the way of serving; empty when ready. */
   readonly unready: () => readonly string[];
+  /** How the store is, as /readyz shows it. */
+  readonly store: () => object;
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
 };
 
@@ -48,8 +50,9 @@ async function answer(sources: OpsSources, request: IncomingMessage): Promise<Pa
       return json(200, { status: 'ok' });
     case '/readyz': {
       const unready = sources.unready();
-      if (unready.length === 0) return json(200, { status: 'ok' });
-      return json(503, { status: 'unready', because: unready });
+      const store = sources.store();
+      if (unready.length === 0) return json(200, { status: 'ok', store });
+      return json(503, { status: 'unready', because: unready, store });
     }
     case '/metrics': {
       const { text, contentType } = await sources.metrics();

@@ -75,7 +75,7 @@ test('SIGTERM: it tells, answers what is on its way, writes every decision down,
   const ready = await fetch(`${postern.opsUrl}/readyz`);
   expect([ready.status, await ready.json()]).toEqual([
     503,
-    { status: 'unready', because: ['draining'] },
+    { status: 'unready', because: ['draining'], store: { kind: 'memory', state: 'up' } },
   ]);
   expect((await fetch(`${postern.opsUrl}/livez`)).status).toBe(200);
   const afterNotice = await client.check({ path: '/v1/x', headers: [['x-api-key', key.raw]] });

@@ -44,7 +44,7 @@ describe('pages', () => {
     ['/health', 200, '{"status":"ok","product":"Acme Gate"}'],
     ['/health?verbose=1', 200, '{"status":"ok","product":"Acme Gate"}'],
     ['/livez', 200, '{"status":"ok"}'],
-    ['/readyz', 200, '{"status":"ok"}'],
+    ['/readyz', 200, '{"status":"ok","store":{"kind":"memory","state":"up"}}'],
   ])('%s', async (path, status, body) => {
     expect(await page(path)).toEqual({ status, type: 'application/json', body });
     expect(await page(path, 'HEAD')).toMatchObject({ status, body: '' });
