@@ -21,6 +21,7 @@ import {
 import { schemaCommand } from './schema.ts';
 import { serveCommand } from './serve.ts';
 import { openSession, type Session } from './session.ts';
+import { storeCopyCommand } from './store-copy.ts';
 import { type Console, UsageError } from './usage.ts';
 import { validateCommand } from './validate.ts';
 
@@ -43,6 +44,7 @@ const COMMANDS: readonly Command[] = [
   keysNewCommand(),
   ...PEOPLE.flatMap(allFive),
   auditCommand(),
+  storeCopyCommand(),
 ];
 
 function allFive(resource: Resource): readonly Command[] {

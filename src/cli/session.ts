@@ -11,6 +11,8 @@ export type Session = Console & {
   readonly input: () => AsyncIterable<string>;
   /** The person at the terminal; undefined where a script is at work. */
   readonly person?: Person | undefined;
+  /** Writes a line of standard error over the one before; undefined where that is no terminal. */
+  readonly rewrite?: ((line: string) => void) | undefined;
   /** Whether anybody still reads standard output. */
   readonly isHeard: () => boolean;
 };
@@ -35,8 +37,14 @@ export function openSession(console: Console): Session {
     now: Date.now,
     input: () => process.stdin.setEncoding('utf8') as AsyncIterable<string>,
     person: isTerminal ? { ask: (question) => ask(question), askHidden } : undefined,
+    rewrite: process.stderr.isTTY === true ? rewrite : undefined,
     isHeard: () => isHeard,
   };
+}
+
+/** Back to the beginning of the line, which is emptied first. */
+function rewrite(line: string): void {
+  process.stderr.write(`\r\u001b[K${line}`);
 }
 
 async function ask(question: string, output: NodeJS.WritableStream = process.stderr) {

@@ -14,10 +14,15 @@ export type WrittenRedis = {
 export function checkStore(review: Review): void {
   const redis = findRedis(review.config);
   if (!redis) return;
-  checkDatabases(review, redis);
-  checkLikeness(review, redis);
+  checkServers(review, redis);
   checkCredentials(review, redis);
   checkTls(review, redis);
+}
+
+/** Reports what is wrong with URLs that stand together. */
+export function checkServers(report: Pick<Review, 'problem'>, redis: WrittenRedis): void {
+  checkDatabases(report, redis);
+  checkLikeness(report, redis);
 }
 
 /** The Redis of a policy; undefined where its store is another. */
@@ -35,14 +40,14 @@ export function findRedis(config: Config): WrittenRedis | undefined {
   return { place, servers };
 }
 
-function checkDatabases(review: Review, { place, servers }: WrittenRedis): void {
+function checkDatabases(review: Pick<Review, 'problem'>, { place, servers }: WrittenRedis): void {
   for (const { db, path } of place.cluster ? servers : []) {
     if (db !== 0) review.problem(path, 'a Redis Cluster has no database but 0');
   }
 }
 
 /** One client speaks to all of them in one way. */
-function checkLikeness(review: Review, { place, servers }: WrittenRedis): void {
+function checkLikeness(review: Pick<Review, 'problem'>, { place, servers }: WrittenRedis): void {
   const [first, ...others] = servers;
   for (const other of others) {
     const report = (message: string) => review.problem(other.path, message);

@@ -24,6 +24,16 @@ export function limitsFor(one: Case, plan: Plan | undefined): readonly LimitGrou
   return groups;
 }
 
+/** The `subject` of a counter, which `limitsFor` wrote into it; undefined for a text that is no counter. */
+export function subjectOfCounter(counter: string): string | undefined {
+  const [, name = '', ...rest] = counter.split('\n');
+  const subject = name.startsWith('route:') ? rest.slice(1) : rest;
+  return subject.length < SUBJECT_LINES_MIN ? undefined : subject.join('\n');
+}
+
+/** The kind, the environment, and what it is known by. */
+const SUBJECT_LINES_MIN = 3;
+
 /** The plan in force: the route's, else the key's or token's, the workspace's, the default. */
 export function planFor({ policy, match, principal, workspace }: Case): {
   readonly plan: Plan | undefined;

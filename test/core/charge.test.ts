@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { limitsFor } from '../../src/core/charge.ts';
+import { limitsFor, subjectOfCounter } from '../../src/core/charge.ts';
 import { compileKey } from '../../src/core/key-record.ts';
 import type { LimitGroup } from '../../src/core/limit.ts';
 import { SUBJECTS, type SubjectKind } from '../../src/core/policy.ts';
@@ -176,6 +176,11 @@ describe("what applies besides the plan: the key's own limit and the route's", (
     expect(new Set(groups.map((one) => one.counter)).size).toBe(3);
   });
 
+  test('each counter tells its subject again, whatever limit it is of', async () => {
+    const groups = await groupsOf(spec, { path: '/a', bearer: RAW });
+    for (const { counter, subject } of groups) expect(subjectOfCounter(counter)).toBe(subject);
+  });
+
   test('a plan is one pool over all routes, a limit of a route is its own', async () => {
     const a = await groupsOf(spec, { path: '/a', bearer: RAW });
     const b = await groupsOf(spec, { path: '/b', bearer: RAW });
@@ -219,6 +224,10 @@ const [ROUTE] = one.routes;
 
 /** The counter of a limit by `by`, for a caller. */
 function counterOf(by: SubjectKind, principal: Principal, address?: string): string {
+  return groupOf(by, principal, address)?.counter ?? '';
+}
+
+function groupOf(by: SubjectKind, principal: Principal, address?: string): LimitGroup | undefined {
   if (!ROUTE) throw new Error('there is a route');
   const figures = { windows: [] };
   const route = { ...ROUTE, limits: [{ name: 'l', by, figures }] };
@@ -233,7 +242,7 @@ function counterOf(by: SubjectKind, principal: Principal, address?: string): str
     },
     undefined,
   );
-  return group?.counter ?? '';
+  return group;
 }
 
 /** What config.md says that a limit counts against. */
@@ -301,6 +310,23 @@ test('two callers share a counter exactly when they are the same subject', () =>
     { numRuns: 20_000, seed: 7 },
   );
 });
+
+test('the subject of any caller is found in its counter again', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...SUBJECTS), PRINCIPAL, ADDRESS, (by, principal, address) => {
+      const group = groupOf(by, principal, address);
+      expect(group && subjectOfCounter(group.counter)).toBe(group?.subject);
+      expect(group?.subject).toMatch(/^\w+\n/);
+    }),
+  );
+});
+
+test.each(['', 'shop', 'shop\nplan:p', 'shop\nplan:p\nkey', 'shop\nroute:r\nl\nkey\n'])(
+  '%j is no counter',
+  (text) => {
+    expect(subjectOfCounter(text)).toBeUndefined();
+  },
+);
 
 describe('the subject of a limit', () => {
   const nobody = ANONYMOUS;

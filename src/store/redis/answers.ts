@@ -65,7 +65,8 @@ function writeAnswer({ bodyDigest, sealed, expiresAtMs }: KeptAnswer): string {
   return JSON.stringify([expiresAtMs, bodyDigest, Buffer.from(sealed).toString('base64')]);
 }
 
-function readAnswer(id: string, text: string): KeptAnswer {
+/** Reads an answer as it is kept; throws with the id of a broken one. */
+export function readAnswer(id: string, text: string): KeptAnswer {
   const [expiresAtMs, bodyDigest, sealed] = parseList(text);
   if (
     typeof expiresAtMs !== 'number' ||

@@ -10,6 +10,8 @@ const DIGEST_BYTES = 32;
 export type KeyWrite = {
   readonly key: StoredKey;
   readonly row: number | undefined;
+  /** Where a new key comes from another store: its number in the order in which keys came. */
+  readonly arrival?: number | undefined;
   readonly version: number;
   readonly change: (hash: string) => void;
 };
@@ -22,7 +24,7 @@ export function writeKey(sql: Sql, write: KeyWrite): Conflict['conflict'] | unde
   if (new Set(hashes).size < hashes.length) return 'hash';
   if (hashes.some((hash) => isTaken(sql, hash, row))) return 'hash';
   for (const hash of before) sql.run('DELETE FROM secret WHERE hash = ?', [digestOf(hash)]);
-  const at = row === undefined ? insertKey(sql, key) : updateKey(sql, row, { key, version });
+  const at = row === undefined ? insertKey(sql, write) : updateKey(sql, row, { key, version });
   for (const { hash, until } of key.secrets) {
     const untilMs = until === undefined ? null : timeOf(until, `key ${key.id}`);
     sql.run('INSERT INTO secret (hash, key_row, until_ms) VALUES (?, ?, ?)', [
@@ -63,12 +65,12 @@ function isTaken(sql: Sql, hash: string, row: number | undefined): boolean {
   return holder !== undefined && holder['key_row'] !== row;
 }
 
-function insertKey(sql: Sql, key: StoredKey): number {
+function insertKey(sql: Sql, { key, version, arrival }: KeyWrite): number {
   const inserted = sql.get(
-    `INSERT INTO key (id, version, workspace, kind, owner, environment, status, prefix, key_prefix,
+    `INSERT INTO key (row, id, version, workspace, kind, owner, environment, status, prefix, key_prefix,
        created_ms, rotated_ms, expires_ms, record)
-     VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row`,
-    [key.id, ...columnsOf(key)],
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING row`,
+    [arrival ?? null, key.id, version, ...columnsOf(key)],
   );
   const row = Number(inserted?.['row']);
   const createdMs = timeOf(key.created_at, `key ${key.id}`);

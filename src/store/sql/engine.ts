@@ -9,6 +9,9 @@ import {
   writeBatch,
 } from './batch-rows.ts';
 import { runCommit } from './commit.ts';
+import { dumpPart } from './copy-dump.ts';
+import { beginCopy, finishCopy, isUnfinished, restoreItems } from './copy-restore.ts';
+import { tally } from './copy-tally.ts';
 import { listEvents } from './event-list.ts';
 import { listKeys } from './key-list.ts';
 import { existing, getKey, getKeyByHash, keysDue } from './key-read.ts';
@@ -49,6 +52,12 @@ export function createEngine(db: DatabaseSync, { toldMax }: EngineOptions) {
     logCounters: bind(logCounters),
     trimLog: bind(trimLog),
     settleLog: bind(settleLog),
+    tally: bind(tally),
+    dumpPart: bind(dumpPart),
+    restoreItems: bind(restoreItems),
+    isUnfinished: bind(isUnfinished),
+    beginCopy: bind(beginCopy),
+    finishCopy: bind(finishCopy),
   };
 }
 

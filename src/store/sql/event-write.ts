@@ -24,6 +24,15 @@ export function insertTold(sql: Sql, events: readonly AuditEvent[]): void {
   }
 }
 
+/** Writes an event of another store; one that is kept already stays as it is. */
+export function restoreEvent(sql: Sql, event: AuditEvent, isTold: boolean): void {
+  sql.run(
+    `INSERT OR IGNORE INTO event (id, time_ms, event, workspace, object, actor, reason, record, is_told)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [...columnsOf(event), isTold ? 1 : 0],
+  );
+}
+
 /** Forgets told events that are not among the newest `keep` of all: whoever is refused a lot must not fill the disk. */
 export function trimTold(sql: Sql, keep: number): void {
   sql.run('DELETE FROM event WHERE is_told = 1 AND row <= (SELECT max(row) FROM event) - ?', [

@@ -7,7 +7,8 @@ import { openSql } from './sql.ts';
 import { openForReading } from './sqlite-file.ts';
 import { openLink } from './worker-link.ts';
 
-const WORKER = new URL(
+/** The thread that works on a file. */
+export const SQLITE_WORKER = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
   import.meta.url,
 );
@@ -21,7 +22,7 @@ const USES = { least: 1000, turns: USE_TURNS };
  * be opened, is no store, or was written by a newer version.
  */
 export async function openSqliteStore(path: string, options: StoreOptions): Promise<Store> {
-  const link = await openLink(WORKER, path);
+  const link = await openLink(SQLITE_WORKER, path);
   const ask: Ask = link.ask;
   try {
     await ask('settleLog', []);

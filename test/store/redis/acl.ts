@@ -12,14 +12,14 @@ const SCRIPTS = [
   ...['zrange', 'zrangebyscore', 'zrangebylex', 'zrevrangebyscore'],
 ];
 
-/** The rules of an ACL user who may do what Postern does in its namespace, and nothing else. */
-export function leastRules(namespace: string): readonly string[] {
+/** The rules of an ACL user who may do what Postern does in its namespace, `more` commands, and nothing else. */
+export function leastRules(namespace: string, more: readonly string[] = []): readonly string[] {
   return [
     'resetchannels',
     `~{${namespace}}:*`,
     `~${namespace}:{*`,
     `&{${namespace}}:*`,
     '-@all',
-    ...[...CONNECTION, ...CLUSTER, ...SCRIPTS].map((command) => `+${command}`),
+    ...[...CONNECTION, ...CLUSTER, ...SCRIPTS, ...more].map((command) => `+${command}`),
   ];
 }
