@@ -24,7 +24,7 @@ export type RedisLimits = {
 };
 
 const TRIP_MS = 50;
-/** All trips of one request together take less than two that are slow. */
+/** All trips of one request together take less than two that are slow; a request with one has that time for it. */
 const TRIPS = 1.8;
 /** Nobody waits for what is given back after a failure. */
 const GIVE_BACK_MS = 1000;
@@ -36,7 +36,7 @@ type TimedReceipt = Receipt & { readonly [TIMES]?: ReadonlyMap<string | undefine
 export type RedisLimitOptions = {
   /** Whose clock limits go by: that of Redis unless told. */
   readonly clock?: LimitClock | undefined;
-  /** How long one trip may take, ms; 50 unless told. */
+  /** How long one trip of several may take, ms, and one alone nearly twice; 50 unless told. */
   readonly withinMs?: number | undefined;
 };
 
@@ -53,7 +53,7 @@ export function createRedisLimits(
     takeLimits: async (groups, nowMs) => {
       if (groups.length === 0) return take([], groups, nowMs).taken;
       const parts = partsOf(groups);
-      if (parts.length === 1) return (await trips.take(groups, nowMs, withinMs)).taken;
+      if (parts.length === 1) return (await trips.take(groups, nowMs, withinMs * TRIPS)).taken;
       const { refused, standings } = await takeInTurn(trips, parts, { nowMs, withinMs });
       const usages = usagesOf(groups, standings, refused);
       if (refused) return { usages, refused, receipt: undefined };

@@ -9,6 +9,8 @@ const MOST_HOPS = 5;
 const TRY_AGAIN_MS = 4;
 /** Who waits less than this may not say that a node is sick. */
 const FAIR_MS = 20;
+/** A verdict that comes so much after its time says that this process is busy, and nothing of the node. */
+const HELD_UP_MS = 15;
 
 export type RunOptions = {
   readonly router: () => Router | undefined;
@@ -34,7 +36,8 @@ export function createRun(
       if (way.node) options.onTrip?.({ operation: call.script.name, outcome, tookMs });
     };
     const late = () => {
-      if (lane === 'hot' && call.withinMs >= FAIR_MS) way.node?.wasLate();
+      const isHeldUp = performance.now() - errand.dueAtMs > HELD_UP_MS;
+      if (lane === 'hot' && call.withinMs >= FAIR_MS && !isHeldUp) way.node?.wasLate();
       end('late');
       return new RedisDown(`${whereOf(way)} did not answer the script ${call.script.name} in time`);
     };

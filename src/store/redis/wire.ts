@@ -8,6 +8,8 @@ export type Wire = {
   readonly isUp: () => boolean;
   /** The address that it leads to, once it was up. */
   readonly remote: () => string | undefined;
+  /** Makes it again where it leads anywhere but to this address (`host:port`). */
+  readonly renew: (unlessTo: string) => void;
   readonly close: () => void;
 };
 
@@ -17,27 +19,37 @@ export type WireEvents = {
   readonly onError: (cause: unknown) => void;
 };
 
+/** A turn of a busy event loop may last longer: Redis is at work meanwhile. */
+const GATHERED_MS = 2;
+const REFUSED_AGAIN_MS = 1000;
+
 /**
- * Opens a wire. All commands of one turn of the event loop are written at once. The automatic pipelines of ioredis
- * would do that too, but hold commands back while another pipeline is unanswered: a slow answer would cost two trips.
+ * Opens a wire. Commands of one turn of the event loop are written together. The automatic pipelines of ioredis would
+ * do that too, but hold commands back while another pipeline is unanswered: a slow answer would cost two trips.
  */
 export function openWire(redis: Redis, events: WireEvents): Wire {
-  let isGathering = false;
   let remote: string | undefined;
+  // Where its database is refused ioredis goes on in another, and what stands there is somebody else's.
+  let isElsewhere = false;
+  const isUp = () => redis.status === 'ready' && !isElsewhere;
 
-  const gather = () => {
-    if (isGathering) return;
-    isGathering = true;
-    const { stream } = redis;
-    stream.cork();
-    setImmediate(() => {
-      isGathering = false;
-      stream.uncork();
-    });
+  const gather = createGathering(redis);
+  const renew = () => {
+    if (redis.status !== 'end') redis.disconnect(true);
   };
 
-  redis.on('error', events.onError);
+  redis.on('connect', () => {
+    isElsewhere = false;
+  });
+  redis.on('error', (cause) => {
+    isElsewhere ||= isOfSelect(cause);
+    events.onError(cause);
+  });
   redis.on('ready', () => {
+    if (isElsewhere) {
+      setTimeout(renew, REFUSED_AGAIN_MS).unref();
+      return;
+    }
     const { remoteAddress, remotePort } = redis.stream;
     if (remoteAddress) remote = `${remoteAddress}:${remotePort}`;
     events.onUp?.();
@@ -46,14 +58,45 @@ export function openWire(redis: Redis, events: WireEvents): Wire {
   connect(redis);
   return {
     send: (name, args) => {
-      if (redis.status !== 'ready') return Promise.reject(new Error('there is no connection'));
+      if (!isUp()) return Promise.reject(new Error('there is no connection'));
       gather();
       const command = new Command(name, [...args], { replyEncoding: 'utf8' });
       redis.sendCommand(command);
       return command.promise;
     },
-    isUp: () => redis.status === 'ready',
+    isUp,
     remote: () => remote,
+    renew: (unlessTo) => {
+      if (remote !== unlessTo) renew();
+    },
     close: () => disconnect(redis),
+  };
+}
+
+function isOfSelect(cause: unknown): boolean {
+  if (!(cause instanceof Error) || !('command' in cause)) return false;
+  const { command } = cause;
+  return (
+    typeof command === 'object' &&
+    command !== null &&
+    'name' in command &&
+    command.name === 'select'
+  );
+}
+
+/** What is written after a call of this waits for the end of the turn. */
+function createGathering(redis: Redis): () => void {
+  let gathering: { readonly stream: Redis['stream']; readonly sinceMs: number } | undefined;
+  const release = () => {
+    gathering?.stream.uncork();
+    gathering = undefined;
+  };
+  return () => {
+    const nowMs = performance.now();
+    if (gathering && nowMs - gathering.sinceMs < GATHERED_MS) return;
+    if (gathering) release();
+    else setImmediate(release);
+    gathering = { stream: redis.stream, sinceMs: nowMs };
+    gathering.stream.cork();
   };
 }
