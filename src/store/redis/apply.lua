@@ -6,6 +6,12 @@
 -- Answer: {'failed', index from 0} or {'applied', the new stamp or nothing}.
 local at = 4
 
+-- Each commit looks at the stamp, and so does each look-up: by another form of it a newer layout shuts this one out.
+local standing = redis.call('GET', KEYS[1]) or ''
+if standing ~= '' and not standing:find('^%d+:%x+$') then
+  return { err = 'LAYOUT the records in Redis are those of a newer version, or of another program' }
+end
+
 local function next_text()
   at = at + 1
   return ARGV[at - 1]
@@ -46,7 +52,7 @@ end
 local TYPES = {
   HSET = 'hash', HDEL = 'hash', HINCRBY = 'hash', HSETNX = 'hash',
   ZADD = 'zset', ZREM = 'zset', ZINCRBY = 'zset', ZREMRANGEBYRANK = 'zset', ZREMRANGEBYSCORE = 'zset',
-  SADD = 'set', SREM = 'set', INCR = 'string', INCRBY = 'string', SETBIT = 'string', XADD = 'stream', GET = 'string',
+  SADD = 'set', SREM = 'set', INCR = 'string', INCRBY = 'string', SETBIT = 'string', XADD = 'stream',
 }
 
 local function has_type(name, key)
@@ -58,17 +64,30 @@ end
 
 local WRONG_TYPE = { err = 'WRONGTYPE a key of records holds another kind of value' }
 
+-- So is a user who may not run all of it. Before Redis 7 a script cannot ask.
+local allowed = {}
+local function may_run(name, key)
+  if redis.acl_check_cmd and not allowed[name] then allowed[name] = redis.acl_check_cmd(name, key) end
+  return not redis.acl_check_cmd or allowed[name]
+end
+
+local FORBIDDEN = { err = 'NOPERM the user of the store may not run all that a commit needs' }
+
 local ops = {}
 for index = 1, next_number() do
   ops[index] = next_command()
   if not has_type(ops[index].name, ops[index].key) then return WRONG_TYPE end
+  if not may_run(ops[index].name, ops[index].key) then return FORBIDDEN end
 end
 
 local changes = next_number()
 local number = 0
 if changes > 0 then
-  if not (has_type('GET', KEYS[1]) and has_type('XADD', KEYS[2])) then return WRONG_TYPE end
-  number = tonumber((redis.call('GET', KEYS[1]) or ''):match('^(%d+):') or 0)
+  if not has_type('XADD', KEYS[2]) then return WRONG_TYPE end
+  if not (may_run('SET', KEYS[1]) and may_run('XADD', KEYS[2]) and may_run('PUBLISH', ARGV[1])) then
+    return FORBIDDEN
+  end
+  number = tonumber(standing:match('^%d+') or 0)
   -- The stream may be ahead where only the stamp was lost.
   local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
   if newest then number = math.max(number, tonumber(newest[1]:match('^%d+'))) end

@@ -1,7 +1,7 @@
 import type { Connections } from './connect.ts';
 import type { Call } from './link.ts';
 import { openNode, type RedisNode } from './node.ts';
-import { readAddress, SLOTS, type SlotRange, slotOf } from './slots.ts';
+import { isHost, readAddress, SLOTS, type SlotRange, slotOf } from './slots.ts';
 
 /** A node without slots, to which one is on its way, is kept so long after it was last asked. */
 const SPARED_MS = 30_000;
@@ -39,7 +39,10 @@ export function createClusterNodes(options: ClusterNodesOptions): ClusterNodes {
   const at = (address: string) => {
     const known = nodes.get(address);
     if (known || isClosed || !isAddress(address)) return known;
-    const probe = probesOf(options.probe, (slot) => addresses[slot] === address);
+    const probe = probesOf(options.probe, {
+      hasSlots: () => addresses.includes(address),
+      isOwn: (slot) => addresses[slot] === address,
+    });
     const node = openNode({ ...options, address, probe });
     nodes.set(address, node);
     return node;
@@ -86,16 +89,20 @@ function addressesOf(ranges: readonly SlotRange[]): string[] {
 
 function isAddress(address: string): boolean {
   const { host, port } = readAddress(address);
-  return host !== '' && Number.isInteger(port) && port > 0 && port < 65_536;
+  return isHost(host) && Number.isInteger(port) && port > 0 && port < 65_536;
 }
+
+type Slots = { readonly hasSlots: () => boolean; readonly isOwn: (slot: number) => boolean };
 
 /** The probe of a node: the call for the first number whose key lies in a slot of it, as long as it does. */
 function probesOf(
   probe: (number: number) => Call,
-  isOwn: (slot: number) => boolean,
+  { hasSlots, isOwn }: Slots,
 ): () => Call | undefined {
   let number = 0;
   return () => {
+    // A node that is about to take over its first slot has none: to try all numbers would hold up everything.
+    if (!hasSlots()) return undefined;
     for (let tried = 0; tried < MOST_PROBES; tried += 1) {
       const call = probe(number);
       if (isOwn(slotOf(call.keys[0] ?? ''))) return call;

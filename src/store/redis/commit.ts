@@ -119,9 +119,10 @@ async function applyParts(
 function createReplicaWait(link: RedisLink, { onFailure }: CommitOptions): () => Promise<void> {
   let isConfirmed = true;
   const ask = async (): Promise<void> => {
-    const was = isConfirmed;
-    isConfirmed = await link.isReplicated(REPLICATED_WITHIN_MS).catch(() => false);
-    if (was && !isConfirmed) {
+    const is = await link.isReplicated(REPLICATED_WITHIN_MS).catch(() => false);
+    const isNews = isConfirmed && !is;
+    isConfirmed = is;
+    if (isNews) {
       onFailure?.(new Error('no replica of Redis confirmed a commit: a failover now may lose it'));
     }
   };

@@ -13,14 +13,19 @@ export type Purpose = 'hot' | 'aside' | 'messages' | 'layout';
 export type Connections = {
   /** To an address of a Cluster; to the Redis, or the master that the sentinels name, without one. */
   readonly make: (purpose: Purpose, address?: string) => Redis;
+  /** To one of the sentinels, for its messages. */
+  readonly makeToSentinel: (address: string) => Redis;
   /** `host:port` as configured. */
   readonly addresses: readonly string[];
 };
 
 const CONNECT_TIMEOUT_MS = 500;
-/** A connection that owes an answer for so long is given up: nobody tells of a peer that is gone. */
+/**
+ * A connection that owes an answer for so long is given up: nobody tells of a peer that is gone. A process that is held
+ * up for longer gives up answers that are there, and what they charged: checks stop to wait for them much sooner.
+ */
 const SILENCE_MS: Readonly<Record<Purpose, number>> = {
-  hot: 1000,
+  hot: 2500,
   aside: 5000,
   messages: 2000,
   layout: 1000,
@@ -31,48 +36,58 @@ const RETRY_MS = { least: 20, most: 1000 };
  * Speaks RESP2, which needs no HELLO of an ACL user or a proxy. Commands are never queued for a connection, and never
  * sent again: with no retry of a request all that is unanswered fails when the connection closes.
  */
+const MANNERS: RedisOptions = {
+  protocol: 2,
+  lazyConnect: true,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  disconnectTimeout: 100,
+  keepAlive: 10_000,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
+  maxRetriesPerRequest: 0,
+  disableClientInfo: true,
+  // The probe runs a real script, which says more than INFO. Only sentinels need to hear the role.
+  enableReadyCheck: false,
+  retryStrategy: retryDelay,
+  reconnectOnError: (cause) => cause.message.startsWith('READONLY'),
+};
+
+/** Makes the connections of settings, none of which is open yet. */
 export function createConnections(settings: RedisSettings): Connections {
   const place = readPlace(settings);
-  const base: RedisOptions = {
-    ...credentials(place.user),
-    protocol: 2,
-    db: settings.cluster ? 0 : place.db,
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    disconnectTimeout: 100,
-    keepAlive: 10_000,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    maxRetriesPerRequest: 0,
-    disableClientInfo: true,
-    // The probe runs a real script, which says more than INFO. Only sentinels need to hear the role.
-    enableReadyCheck: settings.sentinel !== undefined,
-    retryStrategy: retryDelay,
-    reconnectOnError: (cause) => cause.message.startsWith('READONLY'),
-    ...(place.isTls ? { tls: tlsOptions(settings.tls) } : {}),
-  };
   const { sentinel } = settings;
+  const tls = place.isTls ? tlsOptions(settings.tls) : undefined;
+  const common: RedisOptions = { ...MANNERS, ...(tls ? { tls } : {}) };
+  const db = settings.cluster ? 0 : place.db;
+  const base: RedisOptions = { ...common, ...credentials(place.user), db };
   const sentinels: RedisOptions = {
     ...base,
+    enableReadyCheck: true,
     ...(sentinel ? { name: sentinel } : {}),
     sentinels: place.addresses.map(readAddress),
     ...sentinelCredentials(place.sentinelUser),
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     sentinelRetryStrategy: () => null,
     enableTLSForSentinelMode: place.isTls,
-    ...(base.tls ? { sentinelTLS: base.tls } : {}),
+    ...(tls ? { sentinelTLS: tls } : {}),
   };
+  const make = (purpose: Purpose, where: RedisOptions) =>
+    endless({
+      ...where,
+      connectionName: `postern-${purpose}`,
+      socketTimeout: SILENCE_MS[purpose],
+    });
   return {
     addresses: place.addresses,
-    make: (purpose, address = place.addresses[0] ?? '') => {
-      const where = sentinel ? sentinels : { ...base, ...readAddress(address) };
-      return endless({
-        ...where,
-        connectionName: `postern-${purpose}`,
-        socketTimeout: SILENCE_MS[purpose],
-      });
-    },
+    make: (purpose, address = place.addresses[0] ?? '') =>
+      make(purpose, sentinel ? sentinels : { ...base, ...readAddress(address) }),
+    makeToSentinel: (address) =>
+      make('messages', {
+        ...common,
+        ...credentials(place.sentinelUser),
+        ...readAddress(address),
+      }),
   };
 }
 

@@ -27,7 +27,8 @@ export async function askLayout(
   for (const { address, ask } of asks) {
     try {
       const ranges = readSlotRanges(await ask(), readAddress(address).host);
-      if (ranges) return ranges;
+      // A node that belongs to no Cluster yet, or has forgotten it, knows of none.
+      if (ranges && ranges.length > 0) return ranges;
       failure = new RedisDown(`Redis at ${address} does not tell which slots are where`);
     } catch (cause) {
       failure = connectionFailure(cause, address);

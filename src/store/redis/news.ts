@@ -28,13 +28,14 @@ export type News =
 
 /**
  * Reads a stamp, `<number>:<random>`; the empty text is that of a Redis where nothing was changed yet. Throws where it
- * is something else.
+ * is something else: a version that keeps records in another way writes its stamps in another form, and so shuts out
+ * the older ones, whose look-ups and commits all read it.
  */
 export function readStamp(text: unknown): Stamp {
   if (text === '') return { number: 0, text };
   const number = typeof text === 'string' ? Number(text.slice(0, text.indexOf(':'))) : Number.NaN;
   if (typeof text !== 'string' || !Number.isSafeInteger(number) || number < 1) {
-    throw new Error('the stamp of changes in Redis is broken');
+    throw new Error('the stamp of changes in Redis is that of a newer version, or broken');
   }
   return { number, text };
 }

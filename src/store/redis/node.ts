@@ -21,6 +21,8 @@ export type RedisNode = {
   /** Whether it was never up, but may be at any moment. */
   readonly isComing: () => boolean;
   readonly isUp: () => boolean;
+  /** Its place was taken by the server at this address: what leads elsewhere is connected again. */
+  readonly replaced: (by: string) => void;
   readonly close: () => void;
 };
 
@@ -74,6 +76,10 @@ export function openNode(options: NodeOptions): RedisNode {
     ready: breaker.closed,
     isComing: () => !health.wasUp() && performance.now() - bornAtMs < COMING_MS,
     isUp: () => breaker.state() === 'closed',
+    replaced: (by) => {
+      hot.renew(by);
+      aside.renew(by);
+    },
     close: () => {
       health.close();
       prober.close();

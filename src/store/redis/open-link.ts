@@ -6,6 +6,7 @@ import type { RedisSettings } from './options.ts';
 import { createReplication } from './replication.ts';
 import { type Router, routeToOne } from './router.ts';
 import { createRun } from './run.ts';
+import { watchSentinels } from './sentinel-watch.ts';
 import { createSubscriber } from './subscriber.ts';
 import { openTopology } from './topology.ts';
 
@@ -27,7 +28,15 @@ export type LinkOptions = {
   readonly openWithinMs?: number | undefined;
 };
 
+/** A link that also tells where its servers are. */
+export type OpenLink = RedisLink & {
+  /** For each server that has keys, a key that lies on it: what looks through all keys asks there. */
+  readonly keysOfNodes: () => readonly string[];
+};
+
 const OPEN_WITHIN_MS = 3000;
+/** More than it takes to meet a slot of each of a thousand servers. */
+const MOST_PROBES = 100_000;
 const TELL_EVERY_MS = 60_000;
 const MOST_TOLD = 100;
 
@@ -38,7 +47,7 @@ const MOST_TOLD = 100;
 export async function openRedisLink(
   settings: RedisSettings,
   options: LinkOptions,
-): Promise<RedisLink> {
+): Promise<OpenLink> {
   const connections = createConnections(settings);
   const now = options.now ?? Date.now;
   const tell = createTeller(options.onFailure);
@@ -55,7 +64,17 @@ export async function openRedisLink(
     onFailure: tell,
   });
 
-  await opened(options.openWithinMs ?? OPEN_WITHIN_MS);
+  const watch = watchSentinels(settings.sentinel, {
+    connections,
+    onSwitch: (to) => {
+      for (const node of router.nodes()) node.replaced(to);
+    },
+    onFailure: tell,
+  });
+
+  await untilOpen(router, options.openWithinMs ?? OPEN_WITHIN_MS, (heard) => {
+    onChange = heard;
+  });
   return {
     run: createRun(runs, 'hot'),
     runAside: createRun(runs, 'aside'),
@@ -64,24 +83,42 @@ export async function openRedisLink(
     isCluster: settings.cluster,
     isReplicated: createReplication(nodeOfRecords),
     nodes: () => router.nodes().map((node) => node.health()),
+    keysOfNodes: () => keysOfNodes(router, options),
     close: async () => {
       open = undefined;
+      watch.close();
       subscriber.close();
       router.close();
     },
   };
+}
 
-  function opened(withinMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, withinMs);
-      onChange = () => {
-        const nodes = router.nodes();
-        if (nodes.length === 0 || !nodes.every((node) => node.isUp())) return;
-        clearTimeout(timer);
-        resolve();
-      };
+/** Waits until all nodes that are known serve, or for so long; what is handed out is to be called at each change. */
+function untilOpen(
+  router: Router,
+  withinMs: number,
+  atChange: (heard: () => void) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, withinMs);
+    atChange(() => {
+      const nodes = router.nodes();
+      if (nodes.length === 0 || !nodes.every((node) => node.isUp())) return;
+      clearTimeout(timer);
+      resolve();
     });
+  });
+}
+
+function keysOfNodes(router: Router, { probe }: LinkOptions): readonly string[] {
+  const keys = new Map<string, string>();
+  const wanted = router.nodes().length;
+  for (let number = 0; number < MOST_PROBES && keys.size < wanted; number += 1) {
+    const [key = ''] = probe(number).keys;
+    const node = router.nodeOf(key)?.name();
+    if (node !== undefined && !keys.has(node)) keys.set(node, key);
   }
+  return [...keys.values()];
 }
 
 function makeSubscription(router: Router, connections: Connections, isCluster: boolean) {

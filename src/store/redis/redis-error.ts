@@ -56,10 +56,10 @@ export function callFailure(cause: unknown, where: string, script: string): Erro
     return new RedisDown(`${where} did not answer the script ${script}: ${textOf(cause)}`);
   }
   if (fault.kind !== 'script') {
-    return new RedisDown(`${where} cannot run the script ${script}: ${cause.message}`);
+    return new RedisDown(`${where} cannot run the script ${script}: ${textOf(cause)}`);
   }
   return new ScriptFailure(
-    `${where} failed in the script ${script}: ${cause.message}`,
+    `${where} failed in the script ${script}: ${textOf(cause)}`,
     codeOf(cause),
   );
 }
@@ -77,8 +77,10 @@ const REMEDIES: readonly (readonly [string, string])[] = [
   ['WRONGPASS', CREDENTIALS],
   ['NOAUTH', CREDENTIALS],
   ['NOPERM', CREDENTIALS],
+  ['ERR The user executing the script', CREDENTIALS],
   ['ERR AUTH', CREDENTIALS],
   ['ERR Client sent AUTH', CREDENTIALS],
+  ['ERR DB index is out of range', 'it has no database of the number that the URL ends with'],
   ['MOVED', 'it is a node of a Cluster: write its nodes as a list'],
   ['ERR This instance has cluster support disabled', 'it is no Cluster: write one URL, not a list'],
 ];
@@ -87,8 +89,12 @@ const REMEDIES: readonly (readonly [string, string])[] = [
 function textOf(cause: unknown): string {
   if (cause instanceof AggregateError && !cause.message) return cause.errors.map(textOf).join(', ');
   if (!(cause instanceof Error)) return String(cause);
-  return LOST.has(cause.name) ? 'the connection was lost' : cause.message;
+  if (LOST.has(cause.name)) return 'the connection was lost';
+  return cause.message.split(ARGUMENTS, 1)[0] ?? '';
 }
+
+/** Redis tells what a command that it does not know was given: with AUTH that is a password. */
+const ARGUMENTS = ', with args beginning with';
 
 /** How ioredis calls it when a connection closes that owes an answer. */
 const LOST = new Set(['MaxRetriesPerRequestError', 'AbortError']);

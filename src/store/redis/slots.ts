@@ -25,7 +25,8 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, index) => {
 export type SlotRange = { readonly first: number; readonly last: number; readonly address: string };
 
 /**
- * Reads the answer of CLUSTER SLOTS. A node without a host stands at the host that was asked. Undefined for an answer
+ * Reads the answer of CLUSTER SLOTS. A node without a host stands at the host that was asked, one without a name at its
+ * address. Undefined for an answer
  * of another shape.
  */
 export function readSlotRanges(reply: unknown, askedHost: string): SlotRange[] | undefined {
@@ -38,9 +39,24 @@ function readSlotRange(range: unknown, askedHost: string): SlotRange | undefined
   if (!Array.isArray(range)) return undefined;
   const [first, last, master] = range;
   if (!isSlot(first) || !isSlot(last) || !Array.isArray(master)) return undefined;
-  const [host, port] = master;
+  const [host, port, , facts] = master;
   if (!Number.isInteger(port)) return undefined;
-  return { first, last, address: `${host || askedHost}:${port}` };
+  const known = host === NAMELESS ? ipOf(facts) : host;
+  return { first, last, address: `${known || askedHost}:${port}` };
+}
+
+/** What a node tells that should tell its name and has none; its address stands among the facts about it. */
+const NAMELESS = '?';
+
+function ipOf(facts: unknown): string | undefined {
+  if (!Array.isArray(facts)) return undefined;
+  const at = facts.indexOf('ip');
+  return at === -1 ? undefined : String(facts[at + 1]);
+}
+
+/** Whether a text leads anywhere. */
+export function isHost(text: string): boolean {
+  return text !== '' && text !== NAMELESS;
 }
 
 function isSlot(value: unknown): value is number {

@@ -40,6 +40,14 @@ describeRedis('kept answers in Redis', () => {
     expect(leftMs).toBeLessThanOrEqual(65_000);
   });
 
+  test('keep their end when they are read', async () => {
+    await store.commit({ writes: [], events: [], answer: answer(5000) });
+    expect(await store.findAnswer('a', NOW)).toEqual(answer(5000));
+    const again = { writes: [], events: [], answer: answer(5000) };
+    expect(await store.commit(again)).toMatchObject({ conflict: 'answer' });
+    expect(await here.client.pttl(here.keyspace.answer('a'))).toBeGreaterThan(0);
+  });
+
   test('that have ended make room, and leave nothing when they end at once', async () => {
     await store.commit({ writes: [], events: [], answer: answer(10) });
     nowMs = NOW + 10;

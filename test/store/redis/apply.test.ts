@@ -120,6 +120,16 @@ describeRedis('operations on records in Redis', () => {
     expect(await client.exists(place)).toBe(0);
   });
 
+  test('leave the records of a newer version alone, which writes its stamps in another form', async () => {
+    const { client, keyspace } = here;
+    await client.set(keyspace.stamp, '2/5:ab');
+    const changes = [{ kind: 'key', name: 'a' }];
+    await expect(applyAll({ ops: [put('a', '1')], changes })).rejects.toThrow('LAYOUT');
+    await expect(applyAll({ ops: [put('a', '1')] })).rejects.toThrow('LAYOUT');
+    expect(await client.exists(place, keyspace.changes)).toBe(0);
+    expect(await client.get(keyspace.stamp)).toBe('2/5:ab');
+  });
+
   test('take so many arguments, and no more', async () => {
     const op = (count: number) => ({
       write: 'SADD',

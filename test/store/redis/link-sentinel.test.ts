@@ -5,6 +5,8 @@ import { waitFor } from '../../redis-harness/wait.ts';
 import { type OpenedLink, openLink, startLoad } from './link-calls.ts';
 
 const BUDGET_MS = 150;
+/** The old master goes on as one for some ten seconds. */
+const SAID_MS = 3000;
 const KEY = 'link:{subject}:counter';
 
 describeRedisServer('a link by sentinels', () => {
@@ -41,6 +43,12 @@ describeRedisServer('a link by sentinels', () => {
     expect(load.slowestMs).toBeLessThan(BUDGET_MS);
     await first.restart();
   });
+
+  it('leaves a master that is replaced while it runs as soon as the sentinels say so', async () => {
+    await group.untilOk();
+    const { port } = await group.failOver();
+    await waitFor('the link leads to the next master', isAt(port), SAID_MS);
+  }, 30_000);
 
   it('says so when no sentinel answers', async () => {
     const other = await openLink(['redis://127.0.0.1:1'], {

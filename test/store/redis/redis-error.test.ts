@@ -55,6 +55,18 @@ describe('an error that Redis answers', () => {
   });
 });
 
+describe('what a command was given', () => {
+  const told = "ERR unknown command 'auth', with args beginning with: 'postern' 'secret' ";
+
+  it.each([
+    ['a connection', connectionFailure(new ReplyError(told), 'host:1')],
+    ['a call', callFailure(new ReplyError(told), 'Redis at host:1', 'take')],
+  ])('is not in the error of %s', (_, failure) => {
+    expect(failure.message).toContain("ERR unknown command 'auth'");
+    expect(failure.message).not.toContain('secret');
+  });
+});
+
 describe('an error of a connection', () => {
   it('is no answer', () => {
     expect(readFault(new Error('READONLY'))).toBeUndefined();

@@ -39,6 +39,15 @@ describe('the answer of CLUSTER SLOTS', () => {
     ]);
   });
 
+  it('leads to the address of a node that has no name', () => {
+    const named = [0, 1, ['?', 7000, 'id', ['ip', '10.0.0.1']]];
+    const lost = [2, 3, ['?', 7001, 'id', []]];
+    expect(readSlotRanges([named, lost], 'redis.internal')).toEqual([
+      { first: 0, last: 1, address: '10.0.0.1:7000' },
+      { first: 2, last: 3, address: 'redis.internal:7001' },
+    ]);
+  });
+
   it.each([
     ['a text', 'OK'],
     ['a range without a master', [[0, 1]]],
