@@ -3,12 +3,14 @@ import { mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { startRedis } from '../../test/redis-harness/redis.ts';
 import { freePort } from '../lib/free-port.ts';
 import { benchKey } from './keys.ts';
 import { openMessages } from './message.ts';
-import { openSigner, writePolicy } from './policy.ts';
+import { type BenchLimits, openSigner, writePolicy } from './policy.ts';
 import {
   median,
+  pin,
   residentMiB,
   runLoad,
   runScript,
@@ -31,13 +33,17 @@ const NEW_TOKENS = 20_000;
 /** Keys that are asked for where not all of a million are: as many as a busy gate meets in some minutes. */
 const USED_KEYS = 20_000;
 const START_RUNS = 5;
+/** The server has the first core to itself. */
+const LOAD_CORE = 1;
+const LEASED: BenchLimits = { burst: false, mode: 'leased' };
 
 type Row = {
   readonly name: string;
   readonly sent: Sent;
   readonly store: string;
-  /** Keys to put into a store in memory. */
+  /** Keys to put into a store that is no file. */
   readonly keys: number;
+  readonly limits?: BenchLimits | undefined;
 };
 type Result = {
   readonly name: string;
@@ -62,12 +68,20 @@ async function main(): Promise<void> {
   say('building dist/ ...');
   execFileSync(process.execPath, [join(import.meta.dirname, '..', 'build.ts')]);
   const signer = openSigner(folder);
-  const groups = [openKeyRows, () => openTokenRows(signer)];
+  const redis = await startRedis();
+  pin(LOAD_CORE, redis.pid());
+  const groups = [
+    { about: ['memory', 'sqlite'], open: openKeyRows },
+    { about: ['Redis'], open: () => openRedisRows(redis.url) },
+    { about: ['JWT'], open: () => openTokenRows(signer) },
+  ];
   const results: Result[] = [];
-  for (const open of groups) {
+  for (const { about, open } of groups) {
+    if (only !== undefined && !about.some((word) => only.includes(word))) continue;
     const rows = (await open()).filter(({ name }) => only === undefined || name.includes(only));
     if (rows.length > 0) results.push(...(await measureRows(rows)));
   }
+  await redis.stop();
   print(results);
   if (only === undefined) await printStart();
 }
@@ -95,6 +109,20 @@ function openKeyRows(): readonly Row[] {
   ];
 }
 
+/** One Redis on the core of the load. Limits without a burst can be leased; beside them stands the memory store with the same. */
+function openRedisRows(url: string): readonly Row[] {
+  const raw = join(folder, 'redis.raw');
+  const keys = Array.from({ length: FEW_KEYS }, (_, at) => benchKey(at));
+  writeFileSync(raw, keys.join(''));
+  const sent = { messages: writeMessages('redis', [benchKey(0)]), credentials: raw };
+  const row = { sent, keys: FEW_KEYS };
+  return [
+    { name: `Redis, ${FEW_KEYS} keys`, ...row, store: `${url}/0` },
+    { name: 'Redis leased, no burst', ...row, store: `${url}/1`, limits: LEASED },
+    { name: 'memory as for Redis leased', ...row, store: 'memory', limits: { burst: false } },
+  ];
+}
+
 async function openTokenRows(token: (at: number) => Promise<string>): Promise<readonly Row[]> {
   const tokens: string[] = [];
   for (let at = 0; at < NEW_TOKENS; at += 1) tokens.push(await token(at));
@@ -113,7 +141,7 @@ async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
   const running = [];
   for (const [at, row] of rows.entries()) {
     say(`${row.name}: starting ...`);
-    const { path, checkAddress } = await writePolicy(folder, `row-${at}`, row.store);
+    const { path, checkAddress } = await writePolicy(folder, `row-${at}`, row.store, row.limits);
     const server = await startServer('postern-server.ts', [path, String(row.keys)]);
     running.push({ row, server, address: checkAddress, seen: [] as (Seen & { ratio: number })[] });
   }

@@ -10,11 +10,15 @@ export type BenchPolicy = {
   readonly apiAddress: string;
 };
 
+/** Limits without a burst, which may be leased where `mode` says so; else they have one, and each check asks the store. */
+export type BenchLimits = { readonly burst: boolean; readonly mode?: 'exact' | 'leased' };
+
 /** Writes a policy with a store into a folder: address and referer rules, scopes and limits on the measured path. */
 export async function writePolicy(
   folder: string,
   name: string,
   store: string,
+  { burst, mode = 'exact' }: BenchLimits = { burst: true },
 ): Promise<BenchPolicy> {
   const [checkAddress, apiAddress, ops] = [
     `127.0.0.1:${await freePort()}`,
@@ -28,13 +32,14 @@ export async function writePolicy(
 product: bench
 listen: { check: "${checkAddress}", api: "${apiAddress}", ops: "${ops}" }
 store: "${store}"
+limits: { mode: ${mode} }
 client_ip: { trusted_hops: 1 }
 default_plan: pro
 api_keys: { prefixes: { pst_: { environment: live } } }
 issuers:
   - { issuer: "https://id.example.com", audience: "https://api.example.com", jwks: "file://${join(folder, 'jwks.json')}", claims: { workspace: org_id } }
 scopes: { "reports:read": read, "prompts:read": read }
-plans: { pro: { per_minute: 100000000, per_day: 1000000000, burst: 1000000 } }
+plans: { pro: { per_minute: 100000000, per_day: 1000000000${burst ? ', burst: 1000000' : ''} } }
 routes:
   - { name: reports, path: /v1/reports/**, access: [api_key, jwt], scopes: { GET: ["reports:read"], "*": ["prompts:read"] }, ips: [203.0.113.0/24], referers: [app.example.com] }
 `,

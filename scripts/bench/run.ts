@@ -69,6 +69,11 @@ function runPinned(core: number, file: string, args: readonly string[]): ChildPr
   const path = join(import.meta.dirname, file);
   const execArgv = [YOUNG_SPACE];
   const child = fork(path, [...args], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  if (hasTaskset) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(child.pid)]);
+  pin(core, child.pid);
   return child;
+}
+
+/** Holds a process with all its threads to one core, where the system can. */
+export function pin(core: number, pid: number | undefined): void {
+  if (hasTaskset) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]);
 }
