@@ -4,15 +4,11 @@
  * The file is filled by a process of its own, so that the memory told of is that of a server that opens it.
  */
 import { fork } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hashKey } from '../src/core/api-key.ts';
-import { mintKsuid } from '../src/core/ksuid.ts';
 import type { KeyFilter } from '../src/core/record-store.ts';
-import type { StoredKey } from '../src/core/records.ts';
 import { HOUR_MS } from '../src/store/batch.ts';
 import { writeBatch } from '../src/store/sql/batch-rows.ts';
 import { writeKey } from '../src/store/sql/commit-key.ts';
@@ -20,48 +16,11 @@ import { openSql } from '../src/store/sql/sql.ts';
 import { openSqliteStore } from '../src/store/sql/sqlite.ts';
 import { openForWriting } from '../src/store/sql/sqlite-file.ts';
 import type { Store } from '../src/store/store.ts';
+import { DAY_MS, FILTERS, hashAt, keyAt, NOW } from './lib/measured-keys.ts';
 
 const KEYS = Number(process.argv[2] ?? 1_000_000);
-const NOW = Date.UTC(2026, 7, 15, 12);
-const DAY_MS = 24 * HOUR_MS;
 const AT_ONCE = 10_000;
 const PAGE = 200;
-
-const hashAt = (at: number) => hashKey(`measured ${at}`);
-
-function keyAt(at: number): StoredKey {
-  const createdMs = NOW - (KEYS - at) * Math.floor((400 * DAY_MS) / KEYS);
-  const created_at = new Date(createdMs).toISOString();
-  const environment = at % 10 === 0 ? 'test' : 'live';
-  const prefix = `pr_${environment}_`;
-  const key_prefix = prefix + (1296 + (at % 3844)).toString(36).slice(-2);
-  const kinds = ['service', 'service', 'team', 'personal'] as const;
-  const expires =
-    at % 4 === 0 ? { expires_at: new Date(createdMs + 390 * DAY_MS).toISOString() } : {};
-  const hash = hashAt(at);
-  return {
-    id: mintKsuid(randomBytes(16), createdMs),
-    workspace_id: `workspace-${at % 2 === 0 ? 0 : at % 50_000}`,
-    name: `key number ${at}`,
-    kind: kinds[at % kinds.length] ?? 'service',
-    owner: `user-${at % 100_000}`,
-    environment,
-    prefix,
-    key_prefix,
-    scopes: ['reports:read', 'reports:write', 'prompts:read'],
-    roles: ['developer'],
-    allowed_ips: ['192.0.2.0/24', '2001:db8::/48'],
-    hide_credentials: true,
-    metadata: { cost_center: `cc-${at % 1000}` },
-    status: at % 1000 === 7 ? 'revoked' : at % 1000 === 8 ? 'disabled' : 'active',
-    ...expires,
-    created_at,
-    created_by: 'admin',
-    updated_at: created_at,
-    rotated_at: created_at,
-    secrets: [{ hash, key_prefix }],
-  };
-}
 
 /** Fills a file without waiting for the disk, half of the keys with a use. */
 function fill(path: string): void {
@@ -70,7 +29,7 @@ function fill(path: string): void {
   const sql = openSql(db);
   for (let from = 0; from < KEYS; from += AT_ONCE) {
     const keys = Array.from({ length: Math.min(AT_ONCE, KEYS - from) }, (_, at) =>
-      keyAt(from + at),
+      keyAt(from + at, KEYS),
     );
     sql.transaction(() => {
       for (const key of keys) writeKey(sql, { key, row: undefined, version: 1, change: () => {} });
@@ -101,35 +60,6 @@ async function lookUp(store: Store, name: string, choose: () => number): Promise
   const tookMs = performance.now() - startedMs;
   print(`look-ups, ${name}`, `${Math.round((count / tookMs) * 1000)}/s`);
 }
-
-const FILTERS: readonly Omit<KeyFilter, 'nowMs'>[] = [
-  {},
-  { workspace: 'workspace-0' },
-  { workspace: 'workspace-4711' },
-  { workspace: null },
-  { kind: 'personal' },
-  { owner: 'user-4711' },
-  { environment: 'test' },
-  { status: 'active' },
-  { status: 'disabled' },
-  { status: 'revoked' },
-  { status: 'expired' },
-  { prefix: 'pr_' },
-  { prefix: 'pr_live_' },
-  { prefix: 'pr_live_a' },
-  { prefix: 'pr_live_ab' },
-  { prefix: 'nobody' },
-  { unusedSinceMs: NOW - 30 * DAY_MS },
-  { unusedSinceMs: NOW - 395 * DAY_MS },
-  { unusedSinceMs: NOW },
-  { workspace: 'workspace-0', status: 'revoked' },
-  { workspace: 'workspace-0', status: 'expired' },
-  { workspace: 'workspace-0', kind: 'personal' },
-  { workspace: 'workspace-0', environment: 'test' },
-  { workspace: 'workspace-0', prefix: 'pr_test_ab' },
-  { workspace: 'workspace-0', unusedSinceMs: NOW - 30 * DAY_MS },
-  { kind: 'personal', status: 'revoked' },
-];
 
 /** The longest of the first pages of a filter, cold and warm. */
 async function list(store: Store, filter: Omit<KeyFilter, 'nowMs'>): Promise<void> {

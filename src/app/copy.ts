@@ -62,7 +62,7 @@ export async function openStoreCopy(
       return openSqliteCopy(path);
     }
     case 'redis': {
-      const { openRedisCopy } = await import('../store/redis/copy.ts');
+      const { openRedisCopy } = await import('../store/redis/copy/copy.ts');
       return openRedisCopy(store);
     }
   }

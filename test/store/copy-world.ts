@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyFilter } from '../../src/core/record-store.ts';
 import { ITEM_KINDS, type StoreCopy, type StoredItem } from '../../src/core/store-copy.ts';
-import { openRedisCopy } from '../../src/store/redis/copy.ts';
+import { openRedisCopy } from '../../src/store/redis/copy/copy.ts';
 import type { RedisSettings } from '../../src/store/redis/options.ts';
 import { openRedisStore } from '../../src/store/redis/redis.ts';
 import { openSqliteCopy } from '../../src/store/sql/copy.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { apply } from '../../../src/store/redis/apply.ts';
+import { apply } from '../../../src/store/redis/records/apply.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { openScriptLink, type ScriptLink } from './script-link.ts';
 

@@ -5,7 +5,7 @@ import {
   type Condition,
   OP_ARGS_MAX,
   type Op,
-} from '../../../src/store/redis/apply.ts';
+} from '../../../src/store/redis/records/apply.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { openScriptLink, type ScriptLink } from './script-link.ts';
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { type Breaker, createBreaker } from '../../../src/store/redis/breaker.ts';
+import { type Breaker, createBreaker } from '../../../src/store/redis/link/breaker.ts';
 
 let nowMs: number;
 let breaker: Breaker;

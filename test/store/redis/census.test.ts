@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createCensus } from '../../../src/store/redis/census.ts';
+import { createCensus } from '../../../src/store/redis/gate/census.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance'] });

@@ -9,8 +9,8 @@ import {
   type FailureOptions,
   type Limits,
   withFailureMode,
-} from '../../../src/store/redis/degraded.ts';
-import { RedisDown } from '../../../src/store/redis/link.ts';
+} from '../../../src/store/redis/limits/degraded.ts';
+import { RedisDown } from '../../../src/store/redis/link/link.ts';
 import { NOW } from '../../core/build.ts';
 import { group } from '../contract-limits.ts';
 

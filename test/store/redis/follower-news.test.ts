@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { judgeNews, readEntry, readStamp, type Stamp } from '../../../src/store/redis/news.ts';
+import { judgeNews, readEntry, readStamp, type Stamp } from '../../../src/store/redis/gate/news.ts';
 
 const stamp = (text: string): Stamp => readStamp(text);
 const changes = [{ kind: 'key', name: 'k' }];

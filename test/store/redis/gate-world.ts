@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis';
 import type { Write } from '../../../src/core/record-store.ts';
-import { createCommit } from '../../../src/store/redis/commit.ts';
-import { createRedisGate, type RedisGate } from '../../../src/store/redis/gate.ts';
+import { createRedisGate, type RedisGate } from '../../../src/store/redis/gate/gate.ts';
 import { createKeyspace, type Keyspace } from '../../../src/store/redis/keyspace.ts';
-import { probeCall } from '../../../src/store/redis/limit-trips.ts';
-import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link.ts';
-import { openRedisLink } from '../../../src/store/redis/open-link.ts';
+import { probeCall } from '../../../src/store/redis/limits/limit-trips.ts';
+import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link/link.ts';
+import { openRedisLink } from '../../../src/store/redis/link/open-link.ts';
+import { createCommit } from '../../../src/store/redis/records/commit.ts';
 import { NOW } from '../../core/build.ts';
 import { newNamespace } from '../../redis-harness/shared.ts';
 import { waitFor } from '../../redis-harness/wait.ts';

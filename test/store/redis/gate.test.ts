@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { compileStored } from '../../../src/core/key-record.ts';
 import { compileWorkspace } from '../../../src/core/workspace-record.ts';
-import { apply } from '../../../src/store/redis/apply.ts';
+import { apply } from '../../../src/store/redis/records/apply.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { waitFor } from '../../redis-harness/wait.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { KeyFilter } from '../../../src/core/record-store.ts';
 import type { StoredKey } from '../../../src/core/records.ts';
-import { createRedisRecords, type RedisRecords } from '../../../src/store/redis/records.ts';
+import { createRedisRecords, type RedisRecords } from '../../../src/store/redis/records/records.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { DAY_MS, putKey, storedKey, time } from '../build.ts';

@@ -1,12 +1,12 @@
 import type { LimitGroup, Taken } from '../../../src/core/limit.ts';
 import type { Answer } from '../../../src/core/ports.ts';
 import { createCounters } from '../../../src/store/counters.ts';
-import type { Limits } from '../../../src/store/redis/degraded.ts';
+import type { Limits } from '../../../src/store/redis/limits/degraded.ts';
 import {
   type LeasedLimits,
   type LeaseOptions,
   withLeases,
-} from '../../../src/store/redis/leases.ts';
+} from '../../../src/store/redis/limits/leases.ts';
 import { NOW } from '../../core/build.ts';
 
 /** A start of a minute, an hour and a day, by the shared clock. */

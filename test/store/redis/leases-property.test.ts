@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type LimitGroup, type Taken, WINDOWS } from '../../../src/core/limit.ts';
 import { windowAt } from '../../../src/core/take.ts';
-import { RedisDown } from '../../../src/store/redis/link.ts';
+import { RedisDown } from '../../../src/store/redis/link/link.ts';
 import { group } from '../contract-limits.ts';
 import { heard, type Instance, openInstance, openServer, type Server } from './leased-build.ts';
 

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCounters } from '../../../src/store/counters.ts';
-import type { Limits } from '../../../src/store/redis/degraded.ts';
-import { withLeases } from '../../../src/store/redis/leases.ts';
-import { createRedisLimits } from '../../../src/store/redis/limits.ts';
+import type { Limits } from '../../../src/store/redis/limits/degraded.ts';
+import { withLeases } from '../../../src/store/redis/limits/leases.ts';
+import { createRedisLimits } from '../../../src/store/redis/limits/limits.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { group, limitContract } from '../contract-limits.ts';

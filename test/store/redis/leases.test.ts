@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { LimitGroup, Taken } from '../../../src/core/limit.ts';
-import type { LeaseOptions } from '../../../src/store/redis/leases.ts';
-import { RedisDown } from '../../../src/store/redis/link.ts';
+import type { LeaseOptions } from '../../../src/store/redis/limits/leases.ts';
+import { RedisDown } from '../../../src/store/redis/link/link.ts';
 import { group } from '../contract-limits.ts';
 import { DAY_START, heard, type Instance, openInstance, openServer, warm } from './leased-build.ts';
 

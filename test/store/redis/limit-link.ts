@@ -1,6 +1,6 @@
 import { type Cluster, Redis } from 'ioredis';
 import { createKeyspace, type Keyspace } from '../../../src/store/redis/keyspace.ts';
-import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link.ts';
+import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link/link.ts';
 import { newNamespace } from '../../redis-harness/shared.ts';
 
 /** A connection that does what limits ask of a link, and can hold up what goes and what comes. */

@@ -2,8 +2,8 @@ import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { LimitGroup, Receipt } from '../../../src/core/limit.ts';
 import type { WrittenFigures } from '../../../src/core/policy.ts';
-import { createCounterKeys } from '../../../src/store/redis/limit-trips.ts';
-import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits.ts';
+import { createCounterKeys } from '../../../src/store/redis/limits/limit-trips.ts';
+import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits/limits.ts';
 import { NOW } from '../../core/build.ts';
 import {
   describeCluster,

@@ -1,6 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { createRedisLimits } from '../../../src/store/redis/limits.ts';
+import { createRedisLimits } from '../../../src/store/redis/limits/limits.ts';
 import {
   describeCluster,
   describeRedis,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKeyspace } from '../../../src/store/redis/keyspace.ts';
-import type { Call, RedisLink } from '../../../src/store/redis/link.ts';
-import { type LinkOptions, openRedisLink } from '../../../src/store/redis/open-link.ts';
+import type { Call, RedisLink } from '../../../src/store/redis/link/link.ts';
+import { type LinkOptions, openRedisLink } from '../../../src/store/redis/link/open-link.ts';
 import type { RedisSettings } from '../../../src/store/redis/options.ts';
 import type { Script } from '../../../src/store/redis/script.ts';
 

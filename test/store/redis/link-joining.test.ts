@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { slotOf } from '../../../src/store/redis/slots.ts';
+import { slotOf } from '../../../src/store/redis/link/slots.ts';
 import { type RedisCluster, startCluster } from '../../redis-harness/cluster.ts';
 import { type RedisServer, startRedis } from '../../redis-harness/redis.ts';
 import { describeRedisServer } from '../../redis-harness/shared.ts';

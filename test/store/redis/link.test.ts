@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RedisDown, ScriptFailure } from '../../../src/store/redis/link.ts';
+import { RedisDown, ScriptFailure } from '../../../src/store/redis/link/link.ts';
 import { type RedisServer, startRedis } from '../../redis-harness/redis.ts';
 import { pickPort } from '../../redis-harness/server-process.ts';
 import { describeRedisServer } from '../../redis-harness/shared.ts';

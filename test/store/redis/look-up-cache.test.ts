@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLookUps, type Found } from '../../../src/store/redis/look-up-cache.ts';
-import type { Stamp } from '../../../src/store/redis/news.ts';
+import { createLookUps, type Found } from '../../../src/store/redis/gate/look-up-cache.ts';
+import type { Stamp } from '../../../src/store/redis/gate/news.ts';
 
 type Value = { readonly name: string };
 

@@ -1,8 +1,8 @@
 import { assembleStore } from '../../../src/store/assemble.ts';
 import { createCounters } from '../../../src/store/counters.ts';
-import { createRedisRecords } from '../../../src/store/redis/records.ts';
-import { createRedisRest, type RestOptions } from '../../../src/store/redis/rest.ts';
-import { BATCH_ITEMS } from '../../../src/store/redis/write-batch.ts';
+import { createRedisRecords } from '../../../src/store/redis/records/records.ts';
+import { createRedisRest, type RestOptions } from '../../../src/store/redis/records/rest.ts';
+import { BATCH_ITEMS } from '../../../src/store/redis/records/write-batch.ts';
 import type { Store, StoreOptions } from '../../../src/store/store.ts';
 import type { ScriptLink } from './script-link.ts';
 

@@ -1,8 +1,8 @@
 import { createKeyspace, type Keyspace } from '../../../src/store/redis/keyspace.ts';
-import { probeCall } from '../../../src/store/redis/limit-trips.ts';
-import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits.ts';
-import type { RedisLink } from '../../../src/store/redis/link.ts';
-import { type LinkOptions, openRedisLink } from '../../../src/store/redis/open-link.ts';
+import { probeCall } from '../../../src/store/redis/limits/limit-trips.ts';
+import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits/limits.ts';
+import type { RedisLink } from '../../../src/store/redis/link/link.ts';
+import { type LinkOptions, openRedisLink } from '../../../src/store/redis/link/open-link.ts';
 import type { RedisSettings } from '../../../src/store/redis/options.ts';
 
 /** The link of a store and the limits on it, as the store puts them together. */

@@ -4,7 +4,7 @@ import {
   createRedisRecords,
   type RedisRecords,
   type RedisRecordsOptions,
-} from '../../../src/store/redis/records.ts';
+} from '../../../src/store/redis/records/records.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import {
   auditEvent,

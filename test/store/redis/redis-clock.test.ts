@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRedisClock } from '../../../src/store/redis/redis-clock.ts';
+import { createRedisClock } from '../../../src/store/redis/link/redis-clock.ts';
 
 /** Redis' clock is this much ahead of `performance.now()`. */
 const OFFSET_MS = 1_700_000_000_000;

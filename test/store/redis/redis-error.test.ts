@@ -1,7 +1,11 @@
 import { ReplyError } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { RedisDown, ScriptFailure } from '../../../src/store/redis/link.ts';
-import { callFailure, connectionFailure, readFault } from '../../../src/store/redis/redis-error.ts';
+import { RedisDown, ScriptFailure } from '../../../src/store/redis/link/link.ts';
+import {
+  callFailure,
+  connectionFailure,
+  readFault,
+} from '../../../src/store/redis/link/redis-error.ts';
 
 /** [what Redis says, what it means, what a caller gets] */
 const ANSWERS = [

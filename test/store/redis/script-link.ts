@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { createKeyspace, type Keyspace } from '../../../src/store/redis/keyspace.ts';
-import type { Call, RedisLink } from '../../../src/store/redis/link.ts';
+import type { Call, RedisLink } from '../../../src/store/redis/link/link.ts';
 
 /** A connection that runs scripts and nothing else of a link, in a namespace that nobody else has. */
 export type ScriptLink = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { LimitGroup } from '../../../src/core/limit.ts';
-import { RedisDown } from '../../../src/store/redis/link.ts';
+import { RedisDown } from '../../../src/store/redis/link/link.ts';
 import { NOW } from '../../core/build.ts';
 import { type SentinelGroup, startSentinel } from '../../redis-harness/sentinel.ts';
 import { describeRedisServer } from '../../redis-harness/shared.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readAddress, readSlotRanges, slotOf } from '../../../src/store/redis/slots.ts';
+import { readAddress, readSlotRanges, slotOf } from '../../../src/store/redis/link/slots.ts';
 import { startRedis } from '../../redis-harness/redis.ts';
 import { describeRedisServer } from '../../redis-harness/shared.ts';
 

@@ -6,7 +6,7 @@ import { type CounterState, type LimitGroup, WINDOWS } from '../../../src/core/l
 import { compileFigures } from '../../../src/core/plan.ts';
 import type { WrittenFigures } from '../../../src/core/policy.ts';
 import { settle, take, windowAt } from '../../../src/core/take.ts';
-import { readCounted, writeGroup } from '../../../src/store/redis/limit-codec.ts';
+import { readCounted, writeGroup } from '../../../src/store/redis/limits/limit-codec.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, newNamespace, redisUrl } from '../../redis-harness/shared.ts';
 import { DAY_MS, HOUR_MS } from '../build.ts';
@@ -82,7 +82,10 @@ end
 return months`;
 
 function textOf(script: string): string {
-  return readFileSync(new URL(`../../../src/store/redis/${script}.lua`, import.meta.url), 'utf8');
+  return readFileSync(
+    new URL(`../../../src/store/redis/lua/${script}.lua`, import.meta.url),
+    'utf8',
+  );
 }
 
 type Step = readonly [script: 'take' | 'settle', keys: readonly string[], args: readonly string[]];

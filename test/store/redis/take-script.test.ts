@@ -5,9 +5,9 @@ import {
   createCounterKeys,
   createLimitTrips,
   probeCall,
-} from '../../../src/store/redis/limit-trips.ts';
-import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits.ts';
-import { RedisDown } from '../../../src/store/redis/link.ts';
+} from '../../../src/store/redis/limits/limit-trips.ts';
+import { createRedisLimits, type RedisLimits } from '../../../src/store/redis/limits/limits.ts';
+import { RedisDown } from '../../../src/store/redis/link/link.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { waitFor } from '../../redis-harness/wait.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { SummedUse } from '../../../src/store/batch.ts';
-import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link.ts';
-import { createRedisRest } from '../../../src/store/redis/rest.ts';
+import { type Call, RedisDown, type RedisLink } from '../../../src/store/redis/link/link.ts';
+import { createRedisRest } from '../../../src/store/redis/records/rest.ts';
 import { NOW } from '../../core/build.ts';
 import { describeRedis, redisUrl } from '../../redis-harness/shared.ts';
 import { HOUR_MS, putKey, storedKey, write } from '../build.ts';
