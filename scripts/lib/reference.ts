@@ -66,14 +66,18 @@ While Redis does not answer, no check waits for it:
 - **Metrics** for an alert: \`postern_store_up\`, \`postern_degraded\`, \`postern_store_breaker\`, \`postern_store_failures_total\` and
   \`postern_store_trip_duration_seconds\`. The log says once when the store goes, and once when it is back.
 
+[reliability.md](reliability.md) has the bounds and what was measured, [scaling.md](scaling.md) how to set up Redis.
+
 ## Commands
 
 | command | does |
 |---|---|
 | \`postern serve --config PATH\` | answers Envoy |
 | \`postern validate PATH\` | prints problems and warnings; exit code 0 or 2 |
+| \`postern validate PATH --envoy FILE\` | prints where the wiring undoes the policy too ([wiring.md](wiring.md)) |
 | \`postern schema\` | prints the JSON Schema |
 | \`postern keys new --prefix P\` | makes an API key and the entry that declares it |
+| \`postern store copy FROM TO\` | copies everything from one store to another ([moving.md](moving.md)) |
 `;
 
 /** Writes the configuration reference from the JSON Schema of the policy file. */
