@@ -31,7 +31,11 @@ export async function measureLists(server: RedisServer, store: Store): Promise<v
     say(`${JSON.stringify(filter)}: ${inMs(partOf(tooksMs, 0.5))}, ${pages} pages`);
   }
   const head = ['filter', 'keys met', 'median', 'p99', 'longest script'];
-  printTable(`Pages of ${PAGE} keys, ${PAGES} of each filter one after the other`, head, rows);
+  printTable(
+    `Pages of ${PAGE} keys, up to ${PAGES} of each filter one after the other`,
+    head,
+    rows,
+  );
 }
 
 /** Filters with days in place of moments. */
