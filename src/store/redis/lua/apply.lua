@@ -4,21 +4,12 @@
 --   conditions (command, place, '1' and the answer or '0' and nothing, count and arguments),
 --   operations (command, place, count and arguments), changes (kind, name).
 -- Answer: {'failed', index from 0} or {'applied', the new stamp or nothing}.
-local at = 4
+at = 4
 
 -- Each commit looks at the stamp, and so does each look-up: by another form of it a newer layout shuts this one out.
 local standing = redis.call('GET', KEYS[1]) or ''
 if standing ~= '' and not standing:find('^%d+:%x+$') then
   return { err = 'LAYOUT the records in Redis are those of a newer version, or of another program' }
-end
-
-local function next_text()
-  at = at + 1
-  return ARGV[at - 1]
-end
-
-local function next_number()
-  return tonumber(next_text())
 end
 
 -- Where a command with its arguments stands: key, first and last place in ARGV.

@@ -5,16 +5,7 @@
 --   uses (key id, places of its usage and of the key, last use or 0, oldest hour, counts, and of each: field, hour, count),
 --   events (id, score, name, JSON, how many indexes, their places).
 -- Answer: `written` and how many told events there are, then why a use or an event could not be written; or `before`.
-local at = 5
-
-local function next_text()
-  at = at + 1
-  return ARGV[at - 1]
-end
-
-local function next_number()
-  return tonumber(next_text())
-end
+at = 5
 
 if tonumber(redis.call('GET', KEYS[1]) or 0) >= tonumber(ARGV[1]) then return { 'before' } end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

@@ -32,7 +32,7 @@ export const OP_ARGS_MAX = 4000;
 /** A process that lags further behind drops its whole cache. */
 const CHANGES_KEPT = 20_000;
 const APPLY_WITHIN_MS = 3000;
-const APPLY = readScript('apply');
+const APPLY = readScript('apply', 'arguments');
 
 /**
  * Applies operations to records in one atomic step, or none where a condition fails: `failed` is its index. With

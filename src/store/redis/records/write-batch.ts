@@ -31,7 +31,7 @@ type Writing = {
 /** A process that was cut off for longer may count the uses of one batch twice. */
 const REMEMBERED_MS = 86_400_000;
 const WITHIN_MS = 3000;
-const WRITE_BATCH = readScript('write-batch', 'usage', 'block');
+const WRITE_BATCH = readScript('write-batch', 'arguments', 'usage', 'block');
 const UNDO_BATCH = readScript('undo-batch', 'usage');
 
 /**
