@@ -4,7 +4,9 @@ import { parseDuration } from '../schema/duration.ts';
 import { duration, form, key, line, strict } from '../schema/text.ts';
 import { judgeStore } from './location.ts';
 import { judgeRedis } from './redis-url.ts';
-import { NAMESPACE } from './store.ts';
+
+/** What names in Redis begin with where nothing else is said. */
+export const NAMESPACE = 'postern';
 
 const REPLICAS_MAX = 10_000;
 const STALE_MS_MIN = 1000;

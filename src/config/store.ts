@@ -1,4 +1,5 @@
 import type { Config } from './schema.ts';
+import { NAMESPACE } from './schema-store.ts';
 
 /** Where keys and counters live. URLs may hold passwords: they are never logged. */
 export type Store =
@@ -26,9 +27,6 @@ export type RedisTls = {
   readonly key?: string | undefined;
   readonly serverName?: string | undefined;
 };
-
-/** What names in Redis begin with where nothing else is said. */
-export const NAMESPACE = 'postern';
 
 /** Reads the store of a checked policy. A list of URLs is a Cluster, unless they are those of sentinels. */
 export function readStore(written: Config['store']): Store {
