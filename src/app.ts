@@ -14,9 +14,9 @@ import { type OpenPolicy, openPolicy, type PolicyChange } from './config/open-po
 import { writeProblem } from './config/problem.ts';
 import type { Policy } from './core/policy.ts';
 import { openTokenVerifier } from './jwt/verifier.ts';
-import { openLineWriter } from './observe/line-writer.ts';
+import { openLineWriter } from './observe/audit/line-writer.ts';
 import { openLog } from './observe/log.ts';
-import { createMask } from './observe/recorder.ts';
+import { createMask } from './observe/audit/recorder.ts';
 import type { Store, Trip } from './store/store.ts';
 
 /** What stands in the way of opening, one problem a line. */

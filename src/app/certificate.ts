@@ -6,7 +6,7 @@ import { openWatch } from '../config/watch.ts';
 import type { CheckServer } from '../envoy/server.ts';
 import type { ServerTls } from '../envoy/tls.ts';
 import type { Logger } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
 
 const POLL_MS = 2000;
 

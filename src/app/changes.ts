@@ -3,7 +3,7 @@ import { writeProblem } from '../config/problem.ts';
 import type { TokenEvent } from '../jwt/settings.ts';
 import type { TokenVerifier } from '../jwt/verifier.ts';
 import type { Logger } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
 
 /** Who hears of changes from outside. */
 export type Listeners = {

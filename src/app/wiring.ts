@@ -1,7 +1,7 @@
 import { WIRING_SIGNS } from '../core/wiring.ts';
 import { createWiringWatch, type WatchWiring } from '../envoy/wiring.ts';
 import type { Logger } from '../observe/log.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { Metrics } from '../observe/metrics/metrics.ts';
 
 /** Looks at requests for what is wrong with the wiring around them, and tells each such thing once. */
 export function watchWiring({

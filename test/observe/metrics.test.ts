@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createMetrics, type HealthReading } from '../../src/observe/metrics.ts';
+import type { HealthReading } from '../../src/observe/metrics/collected.ts';
+import { createMetrics } from '../../src/observe/metrics/metrics.ts';
 
 /** Metrics over a store whose health the test sets; the lines of one scrape that begin with a name. */
 function open(health: HealthReading) {

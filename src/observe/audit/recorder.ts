@@ -1,11 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { auditLine, type DecisionFacts, isAudited, refusedEvent } from '../core/audit.ts';
-import type { Decision } from '../core/decision.ts';
-import type { Policy } from '../core/policy.ts';
-import type { RecordStore } from '../core/record-store.ts';
-import type { Request } from '../core/request.ts';
+import { auditLine, type DecisionFacts, isAudited, refusedEvent } from '../../core/audit.ts';
+import type { Decision } from '../../core/decision.ts';
+import type { Policy } from '../../core/policy.ts';
+import type { RecordStore } from '../../core/record-store.ts';
+import type { Request } from '../../core/request.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { LineWriter } from './line-writer.ts';
-import type { Metrics } from './metrics.ts';
 
 /** One answered check. */
 export type Answered = {

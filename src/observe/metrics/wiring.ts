@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
-import { WIRING_SIGNS, type WiringSign } from '../core/wiring.ts';
+import { WIRING_SIGNS, type WiringSign } from '../../core/wiring.ts';
 
 /** A gauge for each sign of a wrong wiring: 0, and 1 from the first request that shows it. */
 export function wiringMetric(registry: Registry): (sign: WiringSign) => void {
