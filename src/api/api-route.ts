@@ -11,6 +11,7 @@ export const API_ROUTE: Route = {
   cost: 1,
   httpsOnly: false,
   audit: 'none',
+  isSensitive: false,
   stripCredentials: true,
   headers: [],
   pathAllow: new Set(),

@@ -7,7 +7,8 @@ import { durationSeconds } from '../schema/duration.ts';
 import { listOf } from './check-issuers.ts';
 import { claimSource } from './compile-issuer.ts';
 import { pathsOf } from './route-settings.ts';
-import { AUDIT_KEEP, type Config, type RouteConfig } from './schema.ts';
+import type { Config, RouteConfig } from './schema.ts';
+import { auditOf } from './schema-audit.ts';
 
 /** What a route is compiled with beside its own settings. */
 export type RouteSurroundings = {
@@ -47,6 +48,7 @@ export function compileRoute(written: RouteConfig, name: string, around: RouteSu
     cost: written.cost ?? 1,
     httpsOnly: written.https_only ?? config.https_only,
     audit: written.audit ?? auditOf(config).events,
+    isSensitive: written.sensitive ?? false,
     stripCredentials: written.strip_credentials ?? config.upstream.strip_credentials,
     headers: Object.entries(written.headers ?? {}).map(([header, value]) => [
       header.toLowerCase(),
@@ -55,11 +57,6 @@ export function compileRoute(written: RouteConfig, name: string, around: RouteSu
     pathAllow: new Set(written.path_allow),
     challenge: readsBearer(written, around) ? 'Bearer' : 'ApiKey',
   };
-}
-
-/** The audit settings of a policy, written out. */
-export function auditOf({ audit }: Config): Exclude<Config['audit'], string> {
-  return typeof audit === 'string' ? { events: audit, mask: [], keep: AUDIT_KEEP } : audit;
 }
 
 function compileAccess(written: RouteConfig['access']): Access {
@@ -108,7 +105,8 @@ function planOf(name: string | undefined, plans: ReadonlyMap<string, Plan>): Rou
 function compileLimits(written: RouteConfig, config: Config): Route['limits'] {
   return (written.limits ?? []).map((limit, place) => {
     const name = limit.name ?? `limit-${place + 1}`;
-    return { name, by: limit.by ?? config.limit_by, figures: compileFigures(limit, name) };
+    const by = limit.by ?? config.limit_by;
+    return { name, by, on: limit.on, figures: compileFigures(limit, name) };
   });
 }
 

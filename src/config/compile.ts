@@ -5,8 +5,9 @@ import type { ClientIp, DeclaredKey, Plan, Policy, Route, Workspace } from '../c
 import { compileRoles } from '../core/role.ts';
 import type { Catalogue } from '../core/scope.ts';
 import { compileStrip } from '../core/upstream.ts';
+import { compileAlerts } from './compile-alerts.ts';
 import { compileIssuer, compilePlaces } from './compile-issuer.ts';
-import { auditOf, compileRoute, type RouteSurroundings } from './compile-route.ts';
+import { compileRoute, type RouteSurroundings } from './compile-route.ts';
 import { compileBlocks, compileErrors, compileUpstream } from './compile-upstream.ts';
 import {
   compileKeyRules,
@@ -18,6 +19,7 @@ import {
 import { createPacer, type Pacer, type YieldTurn } from './pacer.ts';
 import { routeNames, withDefaults } from './route-settings.ts';
 import type { Config, KeyConfig } from './schema.ts';
+import { auditOf } from './schema-audit.ts';
 
 const HASH_CHARS = 12;
 
@@ -68,6 +70,7 @@ export async function compilePolicy(checked: Checked, yieldTurn?: YieldTurn): Pr
     errors: compileErrors(config),
     keyRules: compileKeyRules(config),
     leaked: compileLeaked(config),
+    alerts: compileAlerts(config.alerts),
     written: compileWritten(config, records),
     ...compileFlags(config),
   };

@@ -20,6 +20,15 @@ export function judgeKeyLocation(text: string): string | undefined {
   return isLoopbackHost(url.hostname) ? undefined : 'http: is for loopback only: use https:';
 }
 
+/** What is wrong with the URL of a webhook; never quotes it, because it may hold a token. */
+export function judgeWebhookUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (!url || !['https:', 'http:'].includes(url.protocol)) return 'expected a URL at https:';
+  if (url.username !== '' || url.password !== '') return 'a webhook has no user and password';
+  if (url.protocol === 'https:' || isLoopbackHost(url.hostname)) return undefined;
+  return 'http: is for loopback only: use https:';
+}
+
 /** What is wrong with a required `iss` (RFC 7519 section 4.1.1: a text, or a URI when it holds a colon). */
 export function judgeIssuerUrl(text: string): string | undefined {
   if (text === '' || text.length > 512) return 'expected the iss of its tokens';

@@ -132,6 +132,9 @@ const settings = {
   audit: key(auditEvents.optional(), 'Decisions that are written to the audit log.', {
     unset: 'audit of the policy',
   }),
+  sensitive: key(z.boolean().optional(), 'Every use raises the alert sensitive_route.', {
+    unset: 'false',
+  }),
   strip_credentials: key(z.boolean().optional(), 'Remove credentials before upstream.', {
     unset: 'upstream.strip_credentials',
   }),

@@ -5,7 +5,6 @@ import { isGrant } from '../core/scope.ts';
 import { plan, subject, workspace } from '../schema/plan.ts';
 import {
   addressBlock,
-  duration,
   form,
   grant,
   headerName,
@@ -18,9 +17,11 @@ import {
   timestamp,
 } from '../schema/text.ts';
 import { parseListen } from './location.ts';
+import { alerts } from './schema-alerts.ts';
+import { audit } from './schema-audit.ts';
 import { issuer } from './schema-issuer.ts';
 import { apiKeys } from './schema-key.ts';
-import { auditEvents, route, routeDefaults } from './schema-route.ts';
+import { route, routeDefaults } from './schema-route.ts';
 import { keyCache, limits, onStoreFailure, store } from './schema-store.ts';
 
 const listenAddress = form((text) =>
@@ -134,24 +135,6 @@ const role = strict({
   scopes: key(z.array(grant).default([]), 'Scopes and wildcards.'),
 });
 
-/** How long audit events are kept where nothing is said. */
-export const AUDIT_KEEP = '30d';
-
-const audit = z.union([
-  auditEvents,
-  strict({
-    events: key(auditEvents.default('all'), 'Decisions that are written.'),
-    mask: key(
-      z.array(z.enum(['username', 'address'])).default([]),
-      'Facts that are written as a keyed digest.',
-    ),
-    keep: key(
-      duration.default(AUDIT_KEEP),
-      'How long the store keeps audit events for the management API.',
-    ),
-  }),
-]);
-
 /** The whole policy file. */
 export const PolicyFile = strict({
   product: key(
@@ -195,7 +178,8 @@ export const PolicyFile = strict({
     routeDefaults.prefault({}),
     'Settings that every route starts from: those of routes[] but name and path.',
   ),
-  audit: key(audit.default('all'), 'Decisions that are written to the audit log.'),
+  audit: key(audit.default('all'), 'Decisions that are recorded, and where the records go.'),
+  alerts: key(alerts.prefault({}), 'What is watched for, and who is told.'),
   api_keys: key(apiKeys.prefault({}), 'API keys.'),
   issuers: key(z.array(issuer).default([]), 'Whose tokens are taken, in order.'),
   scopes: key(

@@ -1,4 +1,6 @@
 import { parseDuration } from '../schema/duration.ts';
+import { type AuditSettings, readAuditSettings } from './audit-settings.ts';
+import { listOf } from './check-issuers.ts';
 import { checkListener } from './check-shell.ts';
 import { type Listen, parseListen } from './location.ts';
 import type { Config } from './schema.ts';
@@ -21,6 +23,11 @@ export type Settings = {
   };
   /** How long keys that are remembered hold without contact, ms. */
   readonly keyCache: { readonly maxStaleMs: number };
+  readonly audit: AuditSettings;
+  /** Databases of places, relative to the policy, and what a key is known by. */
+  readonly places?:
+    | { readonly files: readonly string[]; readonly by: readonly ('country' | 'network')[] }
+    | undefined;
 };
 
 /** Files of a TLS listener, PEM. With `clientCa`, clients must show a certificate. */
@@ -53,6 +60,8 @@ export function readSettings(config: Config): Settings {
     limits: { maxSubjects: config.limits.max_subjects, mode: config.limits.mode },
     onStoreFailure: config.on_store_failure,
     keyCache: { maxStaleMs: parseDuration(config.key_cache.max_stale) ?? 0 },
+    audit: readAuditSettings(config),
+    places: readPlaces(config.alerts.places),
   };
 }
 
@@ -67,7 +76,13 @@ export function restartNeeds(before: Settings, after: Settings): readonly string
   if (differs(before.limits, after.limits)) needs.push('limits');
   if (differs(before.onStoreFailure, after.onStoreFailure)) needs.push('on_store_failure');
   if (differs(before.keyCache, after.keyCache)) needs.push('key_cache');
+  if (differs(before.audit, after.audit)) needs.push('audit');
+  if (differs(before.places, after.places)) needs.push('alerts.places');
   return needs;
+}
+
+function readPlaces(written: Config['alerts']['places']): Settings['places'] {
+  return written && { files: listOf(written.database), by: written.by };
 }
 
 function listenOf(text: string): Listen {

@@ -1,4 +1,5 @@
 import type { Address, AddressSet } from './address.ts';
+import type { AlertRules } from './alert.ts';
 import type { ApiKey, KeyHash, KeyRules, Prefix } from './api-key.ts';
 import type { ReadPlace } from './credential.ts';
 import type { Reason } from './decision.ts';
@@ -70,6 +71,8 @@ export type Workspace = {
 export type RouteLimit = {
   readonly name: string;
   readonly by: SubjectKind;
+  /** `refused`: counts 401s only. */
+  readonly on: 'all' | 'refused';
   readonly figures: Figures;
 };
 
@@ -133,6 +136,8 @@ export type Route = {
   readonly cost: number;
   readonly httpsOnly: boolean;
   readonly audit: AuditEvents;
+  /** Every use raises an alert. */
+  readonly isSensitive: boolean;
   readonly stripCredentials: boolean;
   /** Constant headers to upstream; names in lower case. */
   readonly headers: readonly (readonly [string, string])[];
@@ -217,6 +222,7 @@ export type Policy = {
   readonly keyRules: KeyRules;
   /** What happens to a key that a secret scanner found, and who may report it; undefined: nobody. */
   readonly leaked?: Leaked | undefined;
+  readonly alerts: AlertRules;
   /** How long the store keeps audit events. */
   readonly auditKeepMs: number;
   /** The parts that the management API shows, as they are written. */

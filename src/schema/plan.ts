@@ -50,6 +50,10 @@ export const routeLimit = strict({
     unset: 'limit-N',
   }),
   by: key(subject.optional(), 'What the limit counts against.', { unset: 'limit_by' }),
+  on: key(
+    z.enum(['all', 'refused']).default('all'),
+    'refused: counts 401s only; who has used it up gets 429 too_many_failures before any credential is looked at. By ip only.',
+  ),
   ...rates,
 });
 

@@ -64,6 +64,12 @@ describe('a policy without a word on it', async () => {
       limits: { maxSubjects: 1_000_000, mode: 'exact' },
       onStoreFailure: { limits: 'local' },
       keyCache: { maxStaleMs: 30_000 },
+      audit: {
+        mode: 'buffered',
+        sinks: [{ kind: 'stdout', format: 'postern' }],
+        spoolMaxBytes: 256 * 1024 * 1024,
+        chain: false,
+      },
     });
   });
 });

@@ -17,7 +17,11 @@ import type { Spelling } from '../../src/core/target.ts';
 
 type CorsSpec = Partial<Omit<Cors, 'origins'>> & { readonly origins: readonly string[] | 'keys' };
 
-type LimitSpec = WrittenFigures & { readonly name: string; readonly by: SubjectKind };
+type LimitSpec = WrittenFigures & {
+  readonly name: string;
+  readonly by: SubjectKind;
+  readonly on?: 'all' | 'refused';
+};
 
 /** A route as a policy file writes it. */
 export type RouteSpec = {
@@ -59,6 +63,7 @@ const DEFAULTS = {
   cost: 1,
   httpsOnly: false,
   audit: 'all',
+  isSensitive: false,
   stripCredentials: true,
   challenge: 'Bearer',
 } as const;
@@ -101,8 +106,8 @@ function claimRule([path, value]: readonly [string, unknown]): ClaimRule {
   return { source: { path: path.split('.') }, accepted: [value].flat() };
 }
 
-function routeLimit({ name, by, ...figures }: LimitSpec): RouteLimit {
-  return { name, by, figures: compileFigures(figures, name) };
+function routeLimit({ name, by, on = 'all', ...figures }: LimitSpec): RouteLimit {
+  return { name, by, on, figures: compileFigures(figures, name) };
 }
 
 export function cors({ origins, ...more }: CorsSpec): Cors {

@@ -99,6 +99,7 @@ const DEFAULTS = {
   mask: { username: false, address: false },
   keyRules: { warnMs: 0 },
   auditKeepMs: 0,
+  alerts: { failures: [], coolDownMs: 0, muted: new Set<never>(), webhooks: [] },
 } as const;
 
 const NOTHING_WRITTEN: Policy['written'] = {

@@ -230,7 +230,7 @@ function counterOf(by: SubjectKind, principal: Principal, address?: string): str
 function groupOf(by: SubjectKind, principal: Principal, address?: string): LimitGroup | undefined {
   if (!ROUTE) throw new Error('there is a route');
   const figures = { windows: [] };
-  const route = { ...ROUTE, limits: [{ name: 'l', by, figures }] };
+  const route = { ...ROUTE, limits: [{ name: 'l', by, on: 'all' as const, figures }] };
   const [group] = limitsFor(
     {
       policy: one,
