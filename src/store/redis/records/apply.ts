@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
 import { readScript } from '../script.ts';
+import { createNamedKeys } from './named-keys.ts';
 
 /** What must stand when operations are applied: the answer of a read, undefined for none; counts are digits. */
 export type Condition = {
@@ -50,14 +51,7 @@ export async function apply(
 }
 
 function encode(keyspace: Keyspace, { conditions, ops, changes = [] }: Applied) {
-  const places = new Map<string, number>();
-  const placeOf = (key: string): number => {
-    const place = places.get(key) ?? places.size + 1;
-    places.set(key, place);
-    return place;
-  };
-  placeOf(keyspace.stamp);
-  placeOf(keyspace.changes);
+  const { keys, placeOf } = createNamedKeys([keyspace.stamp, keyspace.changes]);
   const args: (string | number)[] = [
     keyspace.channel,
     randomBytes(8).toString('hex'),
@@ -74,7 +68,7 @@ function encode(keyspace: Keyspace, { conditions, ops, changes = [] }: Applied) 
     args.push(write, placeOf(key), more.length, ...more);
   }
   args.push(changes.length, ...changes.flatMap(({ kind, name }) => [kind, name]));
-  return { keys: [...places.keys()], args };
+  return { keys: keys(), args };
 }
 
 function readOutcome(reply: unknown): Outcome {

@@ -3,6 +3,7 @@ import type { RedisLink } from '../link/link.ts';
 import { readScript } from '../script.ts';
 import type { Path } from './key-paths.ts';
 import { endOf, type Way } from './key-ways.ts';
+import { createNamedKeys } from './named-keys.ts';
 import { type Reply, textsOf } from './read.ts';
 
 export type Place = { readonly link: RedisLink; readonly keyspace: Keyspace };
@@ -72,12 +73,7 @@ function pairsOf(texts: readonly string[]): readonly Met[] {
 
 /** Writes groups and checks as the scripts read them, and gathers the names that they mean by their places. */
 function createNames(first: readonly string[]) {
-  const places = new Map(first.map((name, at) => [name, at + 1]));
-  const placeOf = (name: string): number => {
-    const place = places.get(name) ?? places.size + 1;
-    places.set(name, place);
-    return place;
-  };
+  const { keys, placeOf } = createNamedKeys(first);
   const group = (names: readonly string[]) => [names.length, ...names.map(placeOf)];
   const groups = (all: readonly (readonly string[])[]) => [all.length, ...all.flatMap(group)];
   const checks = ({ sets, bits, spans }: Path): readonly (string | number)[] => [
@@ -86,5 +82,5 @@ function createNames(first: readonly string[]) {
     spans.length,
     ...spans.flatMap(({ is, bound, key }) => [is, bound, placeOf(key)]),
   ];
-  return { keys: () => [...places.keys()], group, groups, checks };
+  return { keys, group, groups, checks };
 }

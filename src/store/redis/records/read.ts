@@ -1,5 +1,6 @@
 import type { RedisLink } from '../link/link.ts';
 import { readScript } from '../script.ts';
+import { createNamedKeys } from './named-keys.ts';
 
 /** One read, such as `HGET` with a field. */
 export type Read = {
@@ -17,14 +18,12 @@ const READ = readScript('read', 'master');
 /** Makes reads in one atomic step, on the connection where nothing holds up a check; the answers stand in their order. */
 export async function readAll(link: RedisLink, reads: readonly Read[]): Promise<readonly Reply[]> {
   if (reads.length === 0) return [];
-  const places = new Map<string, number>();
+  const { keys, placeOf } = createNamedKeys();
   const args: (string | number)[] = [];
   for (const { read, key, args: more = [] } of reads) {
-    const place = places.get(key) ?? places.size + 1;
-    places.set(key, place);
-    args.push(read, place, more.length, ...more);
+    args.push(read, placeOf(key), more.length, ...more);
   }
-  const call = { script: READ, keys: [...places.keys()], args, withinMs: READ_WITHIN_MS };
+  const call = { script: READ, keys: keys(), args, withinMs: READ_WITHIN_MS };
   const replies = await link.runAside(call);
   if (!Array.isArray(replies) || replies.length !== reads.length) throw new Error(BROKEN);
   return replies;

@@ -5,6 +5,7 @@ import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
 import { readScript } from '../script.ts';
 import { eventIndexes, scoreOf } from './events.ts';
+import { createNamedKeys, type NamedKeys } from './named-keys.ts';
 import { trimTold } from './prune.ts';
 import { type Reply, textsOf } from './read.ts';
 import { usageCounts } from './usage.ts';
@@ -106,7 +107,7 @@ async function undo({ link, keyspace, writer }: Writing, { number, uses }: Unsur
   });
 }
 
-type PlaceOf = (key: string) => number;
+type PlaceOf = NamedKeys['placeOf'];
 
 function useArgs(keyspace: Keyspace, use: SummedUse, placeOf: PlaceOf): (string | number)[] {
   const { keyId, lastMs } = use;
@@ -131,17 +132,4 @@ function eventArgs(
   const indexes = eventIndexes(keyspace, event).map(placeOf);
   const { id, event: name } = event;
   return [id, scoreOf(event, at), name, JSON.stringify(event), indexes.length, ...indexes];
-}
-
-/** Keys of a script, each once, by their place. */
-function createNamedKeys(first: readonly string[]) {
-  const places = new Map(first.map((key, at) => [key, at + 1]));
-  return {
-    keys: () => [...places.keys()],
-    placeOf(key: string): number {
-      const place = places.get(key) ?? places.size + 1;
-      places.set(key, place);
-      return place;
-    },
-  };
 }
