@@ -35,6 +35,14 @@ export async function tellOfKeys(telling: KeyTelling): Promise<number> {
   return told;
 }
 
+/** What tells one notice of a key from the next: see `RecordStore.keysDue`. */
+export function noticeMark(
+  span: KeySpan,
+  { record, lastUsedAtMs }: Pick<ListedKey, 'record' | 'lastUsedAtMs'>,
+): string {
+  return span.by === 'unused' ? String(lastUsedAtMs ?? '') : (record[span.by] ?? '');
+}
+
 function occasionsOf(rules: KeyRules, nowMs: number): readonly Occasion[] {
   const { warnMs, staleMs } = rules;
   const ends = [
@@ -63,7 +71,7 @@ async function tellOne(
   { record, lastUsedAtMs }: ListedKey,
 ): Promise<boolean> {
   const notice = `${event}:${span.by}`;
-  const mark = span.by === 'unused' ? String(lastUsedAtMs ?? '') : (record[span.by] ?? '');
+  const mark = noticeMark(span, { record, lastUsedAtMs });
   const endMs = endOfStored(record, rules);
   // A key that another rule ended before is marked, and nobody is told twice.
   const isOver = event !== 'key.expired' && endMs <= nowMs;

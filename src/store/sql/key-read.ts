@@ -1,5 +1,5 @@
+import { noticeMark } from '../../core/key-events.ts';
 import type { KeySpan, ListedKey } from '../../core/record-store.ts';
-import type { StoredKey } from '../../core/records.ts';
 import { HOUR_MS } from '../batch.ts';
 import { digestOf } from './commit-key.ts';
 import { readKeyAt } from './key-list.ts';
@@ -91,13 +91,7 @@ function untold(sql: Sql, row: number, span: KeySpan, notice: string): ListedKey
   const told = sql.get('SELECT 1 FROM notice WHERE key_row = ? AND notice = ? AND mark = ?', [
     row,
     notice,
-    markOf(span, key),
+    noticeMark(span, key),
   ]);
   return told ? undefined : key;
-}
-
-function markOf(span: KeySpan, { record, lastUsedAtMs }: ListedKey): string {
-  if (span.by === 'unused') return lastUsedAtMs === undefined ? '' : String(lastUsedAtMs);
-  const text: StoredKey[typeof span.by] = record[span.by];
-  return text ?? '';
 }

@@ -1,3 +1,4 @@
+import { noticeMark } from '../../../core/key-events.ts';
 import type { KeySpan, ListedKey, Notice } from '../../../core/record-store.ts';
 import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
@@ -122,7 +123,7 @@ async function untoldKeys(
     if (key?.record.status !== 'active') return [];
     const { record, version, lastUsedAtMs } = key;
     const listed = { record, version, ...(lastUsedAtMs === undefined ? {} : { lastUsedAtMs }) };
-    return [{ listed, seen, mark: markOf(span, listed) }];
+    return [{ listed, seen, mark: noticeMark(span, listed) }];
   });
   const others = keys.filter(({ mark, seen }) => mark !== seen);
   const told = await readAll(
@@ -139,9 +140,4 @@ function isTold(keyspace: Keyspace, keyId: string, member: string): Read {
 
 function toldAs(notice: string, mark: string): string {
   return `${notice}\0${mark}`;
-}
-
-function markOf(span: KeySpan, { record, lastUsedAtMs }: ListedKey): string {
-  if (span.by === 'unused') return lastUsedAtMs === undefined ? '' : String(lastUsedAtMs);
-  return record[span.by] ?? '';
 }
