@@ -1,7 +1,8 @@
 import type { Conflict } from '../../core/record-store.ts';
 import type { StoredKey } from '../../core/records.ts';
 import { HOUR_MS } from '../batch.ts';
-import { readRecord, timeOf } from './rows.ts';
+import { timeOf } from '../stored-record.ts';
+import { readRecord } from './rows.ts';
 import type { Params, Sql } from './sql.ts';
 
 const DIGEST_BYTES = 32;

@@ -1,8 +1,10 @@
 import type { Commit, Conflict, KeptAnswer, Notice, Write } from '../../core/record-store.ts';
 import type { RecordKind } from '../../core/records.ts';
+import { userName } from '../gate-records.ts';
+import { workspaceOf } from '../stored-record.ts';
 import { removeKey, writeKey } from './commit-key.ts';
 import { insertEvents } from './event-write.ts';
-import { numberOf, userName, workspaceOf } from './rows.ts';
+import { numberOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 
 /** Changes kept for other processes; one that lags further behind drops its whole cache. */

@@ -1,9 +1,10 @@
 import type { KeptAnswer } from '../../core/record-store.ts';
 import type { AuditEvent, RecordKind } from '../../core/records.ts';
 import { type ItemKind, type StoredItem, UNFINISHED_SETTING } from '../../core/store-copy.ts';
+import { parseObject } from '../stored-record.ts';
 import { runningWindows } from './copy-tally.ts';
 import { RECORDS_OF_ALL } from './record-list.ts';
-import { numberOf, parseObject, readListedKey, readVersioned, textOf } from './rows.ts';
+import { numberOf, readListedKey, readVersioned, textOf } from './rows.ts';
 import type { Params, Row, Sql } from './sql.ts';
 
 /** A part of a dump; `next` is where the part after it begins. */

@@ -1,10 +1,11 @@
 import type { RecordKind, RecordOf } from '../../core/records.ts';
 import { type ItemOf, type StoredItem, UNFINISHED_SETTING } from '../../core/store-copy.ts';
 import { HOUR_MS } from '../batch.ts';
+import { workspaceOf } from '../stored-record.ts';
 import { writeKey } from './commit-key.ts';
 import { restoreEvent } from './event-write.ts';
 import { getSetting, putSetting } from './record-list.ts';
-import { numberOf, workspaceOf } from './rows.ts';
+import { numberOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 
 /** Adds items that are not there, all of them or nothing. Throws where a record stands that is another. */

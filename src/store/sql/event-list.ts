@@ -1,6 +1,7 @@
 import type { EventFilter, Page, PageRequest } from '../../core/record-store.ts';
 import type { AuditEvent } from '../../core/records.ts';
-import { numberOf, parseObject, textOf } from './rows.ts';
+import { parseObject } from '../stored-record.ts';
+import { numberOf, textOf } from './rows.ts';
 import { allOf, type Condition, type Row, type Sql } from './sql.ts';
 
 /** One way through the events: the index to use, and conditions. */

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../core/records.ts';
-import { timeOf } from './rows.ts';
+import { timeOf } from '../stored-record.ts';
 import type { Params, Sql } from './sql.ts';
 
 /** Writes the events of a change; a second one of the same id is an error of the caller. */

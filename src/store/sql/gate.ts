@@ -1,16 +1,13 @@
 import type { KeyHash } from '../../core/api-key.ts';
-import { compileStored } from '../../core/key-record.ts';
+import type { CustomRoles } from '../../core/custom-role.ts';
 import type { Workspace } from '../../core/policy.ts';
 import type { FoundKey, Owner } from '../../core/ports.ts';
 import type { RecordName } from '../../core/record-store.ts';
-import type { RoleDefinition } from '../../core/role.ts';
-import { compileWorkspace } from '../../core/workspace-record.ts';
 import { createGateCache } from '../gate-cache.ts';
+import { compiledKey, compiledWorkspace, ownerOf, rolesOf, userName } from '../gate-records.ts';
 import { digestOf } from './commit-key.ts';
-import { numberOf, readRecord, textOf, userName } from './rows.ts';
-import type { Row, Sql } from './sql.ts';
-
-type CustomRoles = ReadonlyMap<string, RoleDefinition>;
+import { numberOf, readRecord, textOf } from './rows.ts';
+import type { Sql } from './sql.ts';
 
 /** What the gate looks up, through a cache. A throw means that the database failed, or that a record is broken. */
 export type Gate = {
@@ -105,7 +102,7 @@ function readKey(sql: Sql, hash: KeyHash): FoundKey | undefined {
   );
   if (!row) return undefined;
   const until = row['until_ms'] === null ? undefined : numberOf(row, 'until_ms');
-  return { key: compiled(row, 'key', () => compileStored(readRecord('key', row))), until };
+  return { key: compiledKey(readRecord('key', row)), until };
 }
 
 function readWorkspace(sql: Sql, id: string): Workspace | undefined {
@@ -113,7 +110,7 @@ function readWorkspace(sql: Sql, id: string): Workspace | undefined {
     "SELECT id, record FROM record WHERE kind = 'workspace' AND workspace = ? AND id = ?",
     [id, id],
   );
-  return row && compiled(row, 'workspace', () => compileWorkspace(readRecord('workspace', row)));
+  return row && compiledWorkspace(readRecord('workspace', row));
 }
 
 function readOwner(sql: Sql, { workspace = '', id }: RecordName): Owner | undefined {
@@ -121,9 +118,7 @@ function readOwner(sql: Sql, { workspace = '', id }: RecordName): Owner | undefi
     "SELECT id, record FROM record WHERE kind = 'user' AND workspace = ? AND id = ?",
     [workspace, id],
   );
-  if (!row) return undefined;
-  const { status, scopes, roles } = readRecord('user', row);
-  return { active: status === 'active', scopes, roles };
+  return row && ownerOf(readRecord('user', row));
 }
 
 function readRoles(sql: Sql, workspace: string): CustomRoles | undefined {
@@ -131,19 +126,5 @@ function readRoles(sql: Sql, workspace: string): CustomRoles | undefined {
     "SELECT id, record FROM record WHERE kind = 'role' AND workspace = ? ORDER BY id",
     [workspace],
   );
-  if (rows.length === 0) return undefined;
-  return new Map(
-    rows.map((row) => {
-      const { id, inherits, scopes } = readRecord('role', row);
-      return [id, { inherits, scopes }];
-    }),
-  );
-}
-
-function compiled<T>(row: Row, kind: string, compile: () => T): T {
-  try {
-    return compile();
-  } catch (cause) {
-    throw new Error(`${kind} ${textOf(row, 'id')} in the store is broken`, { cause });
-  }
+  return rolesOf(rows.map((row) => readRecord('role', row)));
 }

@@ -7,7 +7,8 @@ import type {
   Versioned,
 } from '../../core/record-store.ts';
 import type { RecordKind, RecordOf } from '../../core/records.ts';
-import { numberOf, readVersioned, textOf, workspaceOf } from './rows.ts';
+import { workspaceOf } from '../stored-record.ts';
+import { numberOf, readVersioned, textOf } from './rows.ts';
 import type { Sql } from './sql.ts';
 
 /** Any record by its name. */

@@ -1,18 +1,23 @@
-import { compileStored } from '../../../core/key-record.ts';
+import type { CustomRoles } from '../../../core/custom-role.ts';
 import type { Workspace } from '../../../core/policy.ts';
 import type { FoundKey, Owner } from '../../../core/ports.ts';
 import type { RecordName } from '../../../core/record-store.ts';
-import type { RecordKind, RecordOf } from '../../../core/records.ts';
-import type { RoleDefinition } from '../../../core/role.ts';
-import { compileWorkspace } from '../../../core/workspace-record.ts';
+import type { RecordOf } from '../../../core/records.ts';
+import {
+  compiledKey,
+  compiledWorkspace,
+  ownerOf,
+  parseUserName,
+  rolesOf,
+} from '../../gate-records.ts';
+import { parseRecord } from '../../stored-record.ts';
 import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
-import { fieldOf, readRecord, readVersioned } from '../records/records-layout.ts';
+import { fieldOf, readHolder, readVersioned } from '../records/records-layout.ts';
+import { inTuples } from '../records/tuples.ts';
 import { readScript } from '../script.ts';
 import type { Found } from './look-up-cache.ts';
 import { readStamp, type Stamp } from './news.ts';
-
-export type CustomRoles = ReadonlyMap<string, RoleDefinition>;
 
 /** Reads what the gate asks for from Redis, each with the stamp that stood then. Rejects for what is broken there. */
 export type GateReader = {
@@ -63,14 +68,10 @@ export function createGateReader(link: RedisLink, keyspace: Keyspace): GateReade
     key: (hash) => readKey(keyspace, find, hash),
     async workspace(id) {
       const { stamp, value } = await findOne('workspace', { id });
-      return {
-        stamp,
-        value: value && compiled('workspace', id, () => compileWorkspace(value)),
-      };
+      return { stamp, value: value && compiledWorkspace(value) };
     },
     async user(name) {
-      const [workspace, id] = JSON.parse(name) as [string, string];
-      const { stamp, value } = await findOne('user', { workspace, id });
+      const { stamp, value } = await findOne('user', parseUserName(name));
       return { stamp, value: value && ownerOf(value) };
     },
     async role(workspace) {
@@ -83,7 +84,7 @@ export function createGateReader(link: RedisLink, keyspace: Keyspace): GateReade
           withinMs: WITHIN_MS,
         }),
       );
-      return { stamp, value: isName ? rolesOf(values) : undefined };
+      return { stamp, value: isName ? rolesOf(rolesIn(values)) : undefined };
     },
   };
 }
@@ -107,7 +108,7 @@ async function readKey(
   let [secret] = values;
   for (let reads = 0; reads < KEY_READS_MAX; reads += 1) {
     if (!secret) return { stamp, value: undefined };
-    const { until, id } = parseSecret(secret);
+    const { until, id } = readHolder(secret);
     ({ stamp, values } = await find(
       [
         { hash: secrets, field: hash },
@@ -116,49 +117,17 @@ async function readKey(
       Math.max(1, endMs - performance.now()),
     ));
     const [standing, text] = values;
-    if (standing === secret) return { stamp, value: { key: compileKeyOf(id, text), until } };
+    if (standing === secret) {
+      return { stamp, value: { key: compiledKey(parseRecord('key', id, text ?? '')), until } };
+    }
     secret = standing;
   }
   throw new Error('a key was changed again and again while it was read');
 }
 
-/** Parses `<until ms or empty> <key id>`. */
-function parseSecret(text: string) {
-  const space = text.indexOf(' ');
-  const until = space > 0 ? Number(text.slice(0, space)) : undefined;
-  const id = text.slice(space + 1);
-  if (space < 0 || id === '' || (until !== undefined && !Number.isSafeInteger(until))) {
-    throw new Error('a secret of a key in the store is broken');
-  }
-  return { until, id };
-}
-
-function compileKeyOf(id: string, text: string | null | undefined) {
-  return compiled('key', id, () => compileStored(readRecord('key', id, text ?? undefined)));
-}
-
-function ownerOf({ status, scopes, roles }: RecordOf['user']): Owner {
-  return { active: status === 'active', scopes, roles };
-}
-
-/** The roles of an answer, names and roles in turn; undefined for none. */
-function rolesOf(texts: Texts): CustomRoles | undefined {
-  const roles = new Map<string, RoleDefinition>();
-  for (let at = 0; at < texts.length; at += 2) {
-    const { id, inherits, scopes } = readVersioned(
-      'role',
-      texts[at] ?? '',
-      texts[at + 1] ?? '',
-    ).record;
-    roles.set(id, { inherits, scopes });
-  }
-  return roles.size === 0 ? undefined : roles;
-}
-
-function compiled<T>(kind: RecordKind, id: string, compile: () => T): T {
-  try {
-    return compile();
-  } catch (cause) {
-    throw new Error(`${kind} ${id} in the store is broken`, { cause });
-  }
+/** The roles of an answer, names and roles in turn. */
+function rolesIn(texts: Texts): readonly RecordOf['role'][] {
+  return inTuples(texts, 2).map(
+    ([name, text]) => readVersioned('role', name ?? '', text ?? '').record,
+  );
 }

@@ -1,12 +1,14 @@
+import type { CustomRoles } from '../../../core/custom-role.ts';
 import type { Workspace } from '../../../core/policy.ts';
 import type { FoundKey, Owner } from '../../../core/ports.ts';
 import type { LookUps as LookUpPorts } from '../../assemble.ts';
+import { userName } from '../../gate-records.ts';
 import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
 import { createFollower, type Follower, type FollowerOptions } from './follower.ts';
-import { type CustomRoles, createGateReader } from './gate-read.ts';
+import { createGateReader } from './gate-read.ts';
 import { createLookUps, type LookUpsOptions } from './look-up-cache.ts';
-import { type Change, userName } from './news.ts';
+import type { Change } from './news.ts';
 
 /** How well this process knows what others change. */
 export type Contact = {

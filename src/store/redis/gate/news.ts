@@ -1,5 +1,3 @@
-import type { RecordName } from '../../../core/record-store.ts';
-
 /** The number of the newest change with a random part, which tells one history of a Redis from another; text as it stands in Redis. */
 export type Stamp = { readonly number: number; readonly text: string };
 
@@ -8,11 +6,6 @@ export type Stamp = { readonly number: number; readonly text: string };
  * `userName`, roles by their workspace (empty for none).
  */
 export type Change = { readonly kind: string; readonly name: string };
-
-/** How the gate's caches, and the changes that they are told, name a user. */
-export function userName({ workspace = '', id }: RecordName): string {
-  return JSON.stringify([workspace, id]);
-}
 
 /** One entry of the stream of changes. */
 export type Entry = { readonly stamp: Stamp; readonly changes: readonly Change[] };

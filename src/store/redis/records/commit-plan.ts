@@ -1,5 +1,6 @@
 import type { Conflict, Write } from '../../../core/record-store.ts';
 import type { StoredKey } from '../../../core/records.ts';
+import { userName } from '../../gate-records.ts';
 import type { Keyspace } from '../keyspace.ts';
 import type { Condition, Op } from './apply.ts';
 import { keyOps } from './commit-key.ts';
@@ -115,7 +116,7 @@ function draftRecord(draft: Draft, write: RecordWrite): Obstacle {
   }
   const [workspace = '', id = ''] = field.split('\0');
   if (kind === 'workspace') tell(draft, kind, id);
-  if (kind === 'user') tell(draft, kind, JSON.stringify([workspace, id]));
+  if (kind === 'user') tell(draft, kind, userName({ workspace, id }));
   if (kind === 'role') tell(draft, kind, workspace);
   return undefined;
 }

@@ -1,11 +1,12 @@
 import type { KeyFilter, ListedKey, Page, PageRequest } from '../../../core/record-store.ts';
+import { timeOf } from '../../stored-record.ts';
 import type { Keyspace } from '../keyspace.ts';
 import type { RedisLink } from '../link/link.ts';
 import { keyPaths } from './key-paths.ts';
 import { type Met, type Place, walk } from './key-walk.ts';
 import { chooseWays } from './key-ways.ts';
 import { readAll } from './read.ts';
-import { KEY_FIELDS, readKeptKey, timeOf } from './records-layout.ts';
+import { KEY_FIELDS, readKeptKey } from './records-layout.ts';
 
 /**
  * A page of keys, the newest first; `next` is the arrival of its last key. Reads by the smallest index of those that

@@ -1,6 +1,6 @@
-import { parseTimestamp } from '../../../core/key-record.ts';
 import type { ListedKey, RecordName, Versioned } from '../../../core/record-store.ts';
 import type { RecordKind, RecordOf, StoredKey } from '../../../core/records.ts';
+import { brokenRecord, parseRecord, timeOf, workspaceOf } from '../../stored-record.ts';
 import type { Keyspace } from '../keyspace.ts';
 import { listOf, type Reply, textOf } from './read.ts';
 
@@ -14,9 +14,9 @@ export type KeptKey = ListedKey & { readonly arrival: number };
 export function readKeptKey(id: string, reply: Reply | undefined): KeptKey | undefined {
   const [version, text, arrival, used] = listOf(reply).map(textOf);
   if (version === undefined && text === undefined) return undefined;
-  const record = readRecord('key', id, text);
+  const record = parseRecord('key', id, text ?? '');
   const kept = { record, version: Number(version), arrival: Number(arrival) };
-  if (!isCount(kept.version) || !isCount(kept.arrival)) throw broken('key', id);
+  if (!isCount(kept.version) || !isCount(kept.arrival)) throw brokenRecord(`key ${id}`);
   return used === undefined ? kept : { ...kept, lastUsedAtMs: Number(used) };
 }
 
@@ -99,6 +99,20 @@ export function writeHolder(until: string | undefined, id: string): string {
   return `${until === undefined ? '' : timeOf(until, `key ${id}`)} ${id}`;
 }
 
+/** Reads what `writeHolder` wrote; throws where it is broken. */
+export function readHolder(text: string): {
+  readonly until: number | undefined;
+  readonly id: string;
+} {
+  const space = text.indexOf(' ');
+  const until = space > 0 ? Number(text.slice(0, space)) : undefined;
+  const id = text.slice(space + 1);
+  if (space < 0 || id === '' || (until !== undefined && !Number.isSafeInteger(until))) {
+    throw new Error('a secret of a key in the store is broken');
+  }
+  return { until, id };
+}
+
 /** The id of the key that holds a secret. */
 export function holderOf(value: string | undefined): string | undefined {
   return value?.slice(value.indexOf(' ') + 1);
@@ -106,7 +120,7 @@ export function holderOf(value: string | undefined): string | undefined {
 
 /** The name of a record other than a key in `records` and `names`; undefined for one that no record can have. */
 export function fieldOf(kind: RecordKind, name: RecordName): string | undefined {
-  const workspace = kind === 'workspace' ? name.id : (name.workspace ?? '');
+  const workspace = workspaceOf(kind, name);
   return isName(workspace) && isName(name.id) ? `${workspace}\0${name.id}` : undefined;
 }
 
@@ -128,38 +142,6 @@ export function readVersioned<K extends RecordKind>(
   const id = field.slice(field.indexOf('\0') + 1);
   const space = text.indexOf(' ');
   const version = Number(text.slice(0, Math.max(space, 0)));
-  if (!isCount(version)) throw broken(kind, id);
-  return { record: readRecord(kind, id, text.slice(space + 1)), version };
-}
-
-/** Epoch milliseconds of a time in a record; throws when it is none. */
-export function timeOf(text: string, what: string): number {
-  const timeMs = parseTimestamp(text);
-  if (timeMs === undefined) throw new Error(`${what} has a malformed time`);
-  return timeMs;
-}
-
-export function readRecord<K extends RecordKind>(
-  kind: K,
-  id: string,
-  text: string | undefined,
-): RecordOf[K] {
-  const record = parseObject(text);
-  if (record?.['id'] !== id) throw broken(kind, id);
-  return record as RecordOf[K];
-}
-
-function parseObject(text = ''): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function broken(kind: RecordKind, id: string): Error {
-  return new Error(`the record of ${kind} ${id} in the store is broken`);
+  if (!isCount(version)) throw brokenRecord(`${kind} ${id}`);
+  return { record: parseRecord(kind, id, text.slice(space + 1)), version };
 }

@@ -1,6 +1,6 @@
-/** Items of so many texts each, out of the flat list that a script answers. */
-export function inTuples(texts: readonly string[], size: number): readonly (readonly string[])[] {
-  return Array.from({ length: Math.floor(texts.length / size) }, (_, at) =>
-    texts.slice(at * size, (at + 1) * size),
+/** Items of so many members each, out of the flat list that a script answers. */
+export function inTuples<T>(members: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.floor(members.length / size) }, (_, at) =>
+    members.slice(at * size, (at + 1) * size),
   );
 }
