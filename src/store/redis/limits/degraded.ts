@@ -18,8 +18,6 @@ export type FailureOptions = {
   readonly now: () => number;
   /** Redis' clock as it is estimated, epoch ms: shares go by it where it is known, so that all processes' windows are the same. */
   readonly redisNowMs?: (() => number | undefined) | undefined;
-  /** Hears that decisions are made without the store, and that they no longer are. */
-  readonly onChange?: ((isDegraded: boolean) => void) | undefined;
   /** Hears why the store did not answer. */
   readonly onFailure?: ((cause: unknown) => void) | undefined;
 };
@@ -28,10 +26,6 @@ export type FailureOptions = {
 export type DegradableLimits = Counters & {
   /** Whether decisions are made without the store. */
   readonly isDegraded: () => boolean;
-  /** Since when, by the clock of the options; undefined while they are not. */
-  readonly degradedSinceMs: () => number | undefined;
-  /** Decisions that were made without the store. */
-  readonly decidedAlone: () => number;
   /** Whoever probes the store tells that it answers, so that a spell without requests ends too. */
   readonly answered: () => void;
 };
@@ -93,9 +87,7 @@ export function withFailureMode(limits: Limits, options: FailureOptions): Degrad
         ? local.settle(receipt, cost)
         : settleOrLeave(() => limits.settleLimits(receipt, cost), options),
     counts: local.counts,
-    isDegraded: () => spell.sinceMs() !== undefined,
-    degradedSinceMs: spell.sinceMs,
-    decidedAlone: spell.decisions,
+    isDegraded: spell.isOn,
     answered: () => spell.heard(undefined),
   };
 }
@@ -146,26 +138,16 @@ function settleOrLeave(settle: () => Answer<void>, { onFailure }: FailureOptions
 }
 
 /** A time in which decisions are made without the store, all or some of them. */
-function createSpell({ now, onChange }: FailureOptions) {
-  let sinceMs: number | undefined;
-  let lastMs = 0;
-  let decisions = 0;
+function createSpell({ now }: FailureOptions) {
+  let lastMs: number | undefined;
   return {
     began() {
       lastMs = now();
-      decisions += 1;
-      if (sinceMs !== undefined) return;
-      sinceMs = lastMs;
-      onChange?.(true);
     },
     heard<T>(answer: T): T {
-      if (sinceMs !== undefined && now() - lastMs >= CALM_MS) {
-        sinceMs = undefined;
-        onChange?.(false);
-      }
+      if (lastMs !== undefined && now() - lastMs >= CALM_MS) lastMs = undefined;
       return answer;
     },
-    sinceMs: () => sinceMs,
-    decisions: () => decisions,
+    isOn: () => lastMs !== undefined,
   };
 }
