@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ApiAnswer, ApiClient } from '../envoy-harness/api.ts';
-import { type RedisServer, startRedis } from '../redis-harness/redis.ts';
 import { describeRedisServer } from '../redis-harness/shared.ts';
 import { itemsOf } from './manage.ts';
-import { countsOf, type Family, type FamilyStart, startFour } from './redis-four.ts';
+import { countsOf, type Family } from './redis-four.ts';
 import { type Made, makeKey, REVOCATION_POLICY, verdictAt } from './redis-revoking.ts';
+import { useFour } from './redis-suite.ts';
 
 const ROUNDS = 25;
 const PER_DAY = 9;
 const USED = 5;
-
-let redis: RedisServer;
-let family: Family;
-let start: FamilyStart;
 
 /** The month refuses too, so that a test may go on past midnight. */
 const POLICY = {
@@ -24,6 +20,7 @@ const POLICY = {
 
 /** The same request at two siblings at the same moment, at others in each round; the better status first. */
 async function atTwo(
+  family: Family,
   round: number,
   path: string,
   request: Parameters<Family['siblings'][number]['api']['ask']>[1],
@@ -34,27 +31,23 @@ async function atTwo(
 }
 
 describeRedisServer('four Posterns on one Redis', () => {
-  beforeAll(async () => {
-    redis = await startRedis();
-    start = { urls: redis.url, policy: POLICY, namespace: 'one' };
-    family = await startFour(start);
-  });
-  afterAll(async () => {
-    await family?.stop();
-    await redis?.stop();
-  });
+  const four = useFour(POLICY);
 
   test('make one of two changes to one version, and tell the other so', async () => {
-    const { id } = await makeKey(family.at(0));
+    const { id } = await makeKey(four.family.at(0));
     const path = `/v1/api-keys/${id}`;
     for (let round = 0; round < ROUNDS; round += 1) {
-      const before = await family.at(round).api.ask(path);
+      const before = await four.family.at(round).api.ask(path);
       const headers = { 'if-match': before.headers.get('etag') ?? '' };
       const body = { metadata: { round } };
-      const [made, refused] = await atTwo(round, path, { method: 'PATCH', headers, body });
+      const [made, refused] = await atTwo(four.family, round, path, {
+        method: 'PATCH',
+        headers,
+        body,
+      });
       expect([made.status, refused.status]).toEqual([200, 412]);
       expect(refused.body['reason']).toBe('version_mismatch');
-      const after = await family.at(round + 2).api.ask(path);
+      const after = await four.family.at(round + 2).api.ask(path);
       expect(after.headers.get('etag')).toBe(made.headers.get('etag'));
       expect(after.body['metadata']).toEqual({ round });
     }
@@ -67,15 +60,15 @@ describeRedisServer('four Posterns on one Redis', () => {
         headers: { 'idempotency-key': `round-${round}` },
         body: { name: `round ${round}`, metadata: { round } },
       } as const;
-      const [made, other] = await atTwo(round, '/v1/api-keys', request);
+      const [made, other] = await atTwo(four.family, round, '/v1/api-keys', request);
       expect(made.status).toBe(201);
       if (other.status === 201) expect(other.text).toBe(made.text);
       else expect([other.status, other.body['reason']]).toEqual([409, 'request_in_flight']);
-      const again = await family.at(round + 2).api.ask('/v1/api-keys', request);
+      const again = await four.family.at(round + 2).api.ask('/v1/api-keys', request);
       expect([again.status, again.text]).toEqual([201, made.text]);
       expect(again.headers.get('idempotency-replayed')).toBe('true');
     }
-    const { data } = await family.at(0).api.make('/v1/api-keys?limit=200');
+    const { data } = await four.family.at(0).api.make('/v1/api-keys?limit=200');
     const names = (data as readonly { readonly name: string }[]).map(({ name }) => name);
     const rounds = names.filter((name) => name.startsWith('round'));
     expect(rounds).toHaveLength(ROUNDS);
@@ -83,17 +76,16 @@ describeRedisServer('four Posterns on one Redis', () => {
   });
 
   test('have lost nothing when all of them were started anew', async () => {
-    const key = await makeKey(family.at(0));
-    const revoked = await makeKey(family.at(1));
-    await family.at(2).api.ask(`/v1/api-keys/${revoked.id}`, { method: 'DELETE' });
-    const use = (turn: number) => verdictAt(family.at(turn), key.raw);
+    const key = await makeKey(four.family.at(0));
+    const revoked = await makeKey(four.family.at(1));
+    await four.family.at(2).api.ask(`/v1/api-keys/${revoked.id}`, { method: 'DELETE' });
+    const use = (turn: number) => verdictAt(four.family.at(turn), key.raw);
     for (let turn = 0; turn < USED; turn += 1) expect(await use(turn)).toBe('allow');
-    await Promise.all(family.siblings.map(({ postern }) => postern.stop()));
-    await family.stop();
-    family = await startFour(start);
-    const { api } = family.at(3);
+    await Promise.all(four.family.siblings.map(({ postern }) => postern.stop()));
+    await four.restart();
+    const { api } = four.family.at(3);
     expect((await api.make(`/v1/api-keys/${key.id}`))['status']).toBe('active');
-    expect(await verdictAt(family.at(3), revoked.raw)).toBe('key_revoked');
+    expect(await verdictAt(four.family.at(3), revoked.raw)).toBe('key_revoked');
     const events = itemsOf(await api.make('/v1/audit-events?limit=200'));
     const ofRevoked = events.filter(({ object }) => Object(object).id === revoked.id);
     expect(ofRevoked.map(({ event }) => event).sort()).toEqual(['key.created', 'key.revoked']);

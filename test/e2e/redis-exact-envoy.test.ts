@@ -3,11 +3,9 @@ import type { RunningEnvoy } from '../../scripts/lib/run-envoy.ts';
 import { describeEnvoy, startEnvoy } from '../envoy-harness/envoy.ts';
 import { type ReceivedResponse, send } from '../envoy-harness/send.ts';
 import { startUpstream, type Upstream } from '../envoy-harness/upstream.ts';
-import { type RedisServer, startRedis } from '../redis-harness/redis.ts';
 import { describeRedisServer } from '../redis-harness/shared.ts';
 import { mint } from './policy.ts';
-import { openCounters } from './redis-counters.ts';
-import { type Family, startFour } from './redis-four.ts';
+import { type Suite, useCounters, useFour } from './redis-suite.ts';
 
 const REQUESTS = 400;
 const LIMIT = 100;
@@ -22,15 +20,11 @@ const POLICY = {
   routes: [{ path: '/one', access: ['api_key'], plan: 'month' }],
 };
 
-let redis: RedisServer;
-let family: Family;
 let upstream: Upstream;
 let envoys: readonly RunningEnvoy[] = [];
 
-async function start(): Promise<void> {
-  redis = await startRedis();
+async function start({ family }: Suite): Promise<void> {
   upstream = await startUpstream();
-  family = await startFour({ urls: redis.url, policy: POLICY });
   envoys = await Promise.all(
     family.siblings.map(({ postern }) =>
       startEnvoy({
@@ -44,9 +38,7 @@ async function start(): Promise<void> {
 
 async function stop(): Promise<void> {
   await Promise.all(envoys.map((envoy) => envoy.stop()));
-  await family?.stop();
   await upstream?.stop();
-  await redis?.stop();
 }
 
 function request(turn: number): Promise<ReceivedResponse> {
@@ -76,18 +68,18 @@ function remainingIn(responses: readonly ReceivedResponse[]): ReadonlySet<number
 
 describeRedisServer('four Envoys, each with its Postern, on one Redis', () => {
   describeEnvoy('at the same moment', () => {
-    beforeAll(start);
+    const four = useFour(POLICY);
+    const counters = useCounters(four);
+    beforeAll(() => start(four));
     afterAll(stop);
 
     test('let through what fits into the limit, and tell each client what is left', async () => {
-      const counters = await openCounters(redis.url, family.namespace);
       const responses = await Promise.all(Array.from({ length: REQUESTS }, (_, at) => judged(at)));
       const through = responses.filter(({ status }) => status === 200);
       const refused = responses.filter(({ status }) => status === 429);
       expect([through.length, refused.length]).toEqual([LIMIT, REQUESTS - LIMIT]);
       expect(upstream.requests).toHaveLength(LIMIT);
-      expect(await counters.counts()).toEqual([LIMIT]);
-      counters.close();
+      expect(await counters().counts()).toEqual([LIMIT]);
       // A charge that is given back is made again: of that request the same is told to two.
       const told = remainingIn(through);
       expect(told.size).toBeGreaterThanOrEqual(LIMIT - late);

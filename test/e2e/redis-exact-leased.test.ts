@@ -1,9 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type RedisServer, startRedis } from '../redis-harness/redis.ts';
+import { expect, test } from 'vitest';
 import { describeRedisServer } from '../redis-harness/shared.ts';
 import type { CheckQuestion } from './check-client.ts';
 import { sample } from './policy.ts';
-import { type Counters, openCounters } from './redis-counters.ts';
 import {
   addressOf,
   asked,
@@ -13,8 +11,9 @@ import {
   exactPolicy,
   keyOf,
 } from './redis-exact-policy.ts';
-import { type Family, startFour } from './redis-four.ts';
+import type { Family } from './redis-four.ts';
 import { admittedBy, storm, type Verdict } from './redis-storm.ts';
+import { useCounters, useFour } from './redis-suite.ts';
 
 const CHECKS = 6000;
 const LIMIT = 5000;
@@ -26,23 +25,8 @@ const SINGLY = 1;
 const STORM_MS = 120_000;
 
 describeRedisServer('four Posterns that lease units of their limits', () => {
-  let redis: RedisServer;
-  let family: Family;
-  let counters: Counters;
-
-  beforeAll(async () => {
-    redis = await startRedis();
-    const policy = { ...exactPolicy(LIMIT, 10, MANY), limits: { mode: 'leased' } };
-    family = await startFour({ urls: redis.url, policy });
-  });
-  afterAll(async () => {
-    await family?.stop();
-    await redis?.stop();
-  });
-  beforeEach(async () => {
-    counters = await openCounters(redis.url, family.namespace);
-  });
-  afterEach(() => counters.close());
+  const four = useFour({ ...exactPolicy(LIMIT, 10, MANY), limits: { mode: 'leased' } });
+  const counters = useCounters(four);
 
   /** Asks, and waits until all that was leased and not spent is back. */
   const run = async (
@@ -51,8 +35,8 @@ describeRedisServer('four Posterns that lease units of their limits', () => {
     { atOnce = AT_ONCE, before = [] as readonly Verdict[] } = {},
   ): Promise<readonly Verdict[]> => {
     const settled = (admitted: readonly Verdict[]) =>
-      counters.until(counted([...before, ...admitted]));
-    const { admitted, counts, late } = await storm(family, questions, { atOnce, settled });
+      counters().until(counted([...before, ...admitted]));
+    const { admitted, counts, late } = await storm(four.family, questions, { atOnce, settled });
     console.log(`leased: ${questions.length} checks, ${JSON.stringify(counts)}, ${late} late`);
     return [...before, ...admitted];
   };
@@ -61,9 +45,9 @@ describeRedisServer('four Posterns that lease units of their limits', () => {
     'admit never more than the limit, and at last all of it',
     async () => {
       const questions = asked('/one', '192.0.2.1', CHECKS);
-      const tripsBefore = await tripsOf(family);
+      const tripsBefore = await tripsOf(four.family);
       const admitted = await run(questions, countOfAll);
-      const trips = (await tripsOf(family)) - tripsBefore;
+      const trips = (await tripsOf(four.family)) - tripsBefore;
       console.log(`leased: ${trips} trips for ${CHECKS} checks`);
       expect(admitted.length).toBeLessThanOrEqual(LIMIT);
       expect(trips).toBeLessThan(CHECKS);
@@ -91,10 +75,10 @@ describeRedisServer('four Posterns that lease units of their limits', () => {
     async () => {
       const settled = async () => undefined;
       const questions = asked('/one', '192.0.2.3', LIMIT / 4);
-      const { admitted } = await storm(family, questions, { atOnce: AT_ONCE, settled });
-      const codes = await Promise.all(family.siblings.map(({ postern }) => postern.stop()));
+      const { admitted } = await storm(four.family, questions, { atOnce: AT_ONCE, settled });
+      const codes = await Promise.all(four.family.siblings.map(({ postern }) => postern.stop()));
       expect(codes).toEqual([0, 0, 0, 0]);
-      expect(await counters.counts()).toEqual(countOfAll(admitted));
+      expect(await counters().counts()).toEqual(countOfAll(admitted));
     },
     STORM_MS,
   );

@@ -1,13 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startRedis } from '../redis-harness/redis.ts';
-import {
-  describeCluster,
-  describeRedisServer,
-  redisClusterUrls,
-  sharedClusterIsUp,
-} from '../redis-harness/shared.ts';
+import { describe, expect, test } from 'vitest';
+import { describeCluster, describeRedisServer } from '../redis-harness/shared.ts';
 import type { CheckQuestion } from './check-client.ts';
-import { type Counters, openCounters } from './redis-counters.ts';
 import {
   addressOf,
   asked,
@@ -19,8 +12,9 @@ import {
   PAIRS,
   RAW_KEYS,
 } from './redis-exact-policy.ts';
-import { type Family, startFour } from './redis-four.ts';
+import type { Family } from './redis-four.ts';
 import { admittedBy, type Storm, storm, type Verdict } from './redis-storm.ts';
+import { startSingle, useCluster, useCounters, useFour } from './redis-suite.ts';
 
 const CHECKS = 10_000;
 const LIMIT = 1000;
@@ -28,50 +22,20 @@ const BURST = 100;
 const MANY = { workspace: 600, key: 200, address: 100 };
 const STORM_MS = 120_000;
 
-type Place = {
-  readonly urls: string | readonly string[];
-  readonly stop: () => Promise<unknown>;
-};
-
-async function startSingle(): Promise<Place> {
-  const { url, stop } = await startRedis();
-  return { urls: url, stop };
-}
-
-async function useCluster(): Promise<Place> {
-  await sharedClusterIsUp();
-  return { urls: redisClusterUrls, stop: async () => undefined };
-}
-
 describe.each([
   ['a single Redis', describeRedisServer, startSingle],
   ['a Cluster', describeCluster, useCluster],
 ] as const)('four Posterns on %s', (name, describeHere, start) => {
   describeHere(`of ${CHECKS} checks at the same moment`, () => {
-    let place: Place;
-    let family: Family;
-    let counters: Counters;
-
-    beforeAll(async () => {
-      place = await start();
-      const policy = exactPolicy(LIMIT, BURST, MANY);
-      family = await startFour({ urls: place.urls, policy });
-    });
-    afterAll(async () => {
-      await family?.stop();
-      await place?.stop();
-    });
-    beforeEach(async () => {
-      counters = await openCounters(place.urls, family.namespace);
-    });
-    afterEach(() => counters.close());
+    const four = useFour(exactPolicy(LIMIT, BURST, MANY), start);
+    const counters = useCounters(four);
 
     const run = async (
       questions: readonly CheckQuestion[],
       counted: (admitted: readonly Verdict[]) => readonly number[],
     ): Promise<Storm> => {
-      const settled = (admitted: readonly Verdict[]) => counters.until(counted(admitted));
-      const ended = await storm(family, questions, { settled });
+      const settled = (admitted: readonly Verdict[]) => counters().until(counted(admitted));
+      const ended = await storm(four.family, questions, { settled });
       const { counts, late } = ended;
       console.log(`${name}: ${questions.length} checks, ${JSON.stringify(counts)}, ${late} late`);
       return ended;
@@ -82,7 +46,7 @@ describe.each([
       async () => {
         const { counts } = await run(asked('/one', '192.0.2.1', CHECKS), countOfAll);
         expect(counts).toEqual({ allow: LIMIT, rate_limited: CHECKS - LIMIT });
-        expect(await counters.counts()).toEqual([LIMIT]);
+        expect(await counters().counts()).toEqual([LIMIT]);
       },
       STORM_MS,
     );
@@ -92,7 +56,7 @@ describe.each([
       async () => {
         const { counts } = await run(asked('/bucket', '192.0.2.2', CHECKS / 10), countOfAll);
         expect(counts).toEqual({ allow: BURST, rate_limited: CHECKS / 10 - BURST });
-        expect(await counters.counts()).toEqual([BURST]);
+        expect(await counters().counts()).toEqual([BURST]);
       },
       STORM_MS,
     );
@@ -102,13 +66,13 @@ describe.each([
       async () => {
         const { admitted } = await run(askedByMany(CHECKS), countsOfMany);
         expect(admitted.length).toBeLessThanOrEqual(MANY.workspace);
-        const all = [...admitted, ...(await theRest(family))];
-        await counters.until(countsOfMany(all));
+        const all = [...admitted, ...(await theRest(four.family))];
+        await counters().until(countsOfMany(all));
         expect(all.length).toBe(MANY.workspace);
         expect(admittedBy(all, keyOf)[0]).toBeLessThanOrEqual(MANY.key);
         expect(admittedBy(all, addressOf)[0]).toBeLessThanOrEqual(MANY.address);
-        expect(await leftAsShown(family)).toEqual(leftAfter(all));
-        if (place.urls === redisClusterUrls) expect(await counters.slots()).toBeGreaterThan(1);
+        expect(await leftAsShown(four.family)).toEqual(leftAfter(all));
+        if (start === useCluster) expect(await counters().slots()).toBeGreaterThan(1);
       },
       STORM_MS,
     );
