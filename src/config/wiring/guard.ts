@@ -1,5 +1,5 @@
 import type { Path } from '../problem.ts';
-import { at, isThere, type Spot } from './spot.ts';
+import { at, isSameName, isThere, type Spot } from './spot.ts';
 
 /** Whose language a configuration is written in. */
 export type Dialect = 'envoy' | 'istio' | 'envoy_gateway' | 'gateway_api';
@@ -35,7 +35,15 @@ export type Guard = {
 };
 
 /** A change of the ext_authz filter that another tool wrote: a value, and the path that it is put to. */
-export type Patch = { readonly dialect: Dialect; readonly path: Path; readonly value: Spot };
+export type Patch = {
+  readonly dialect: Dialect;
+  readonly path: readonly string[];
+  readonly value: Spot;
+  /** The name of the filter that it changes; undefined where that is not told. */
+  readonly filter?: string | undefined;
+  /** Takes away what stands at the path. */
+  readonly isRemoval?: boolean | undefined;
+};
 
 const ENVOY: { readonly [setting in Setting]?: Path } = {
   retry_policy: ['grpc_service', 'retry_policy'],
@@ -66,11 +74,11 @@ const OWN: { readonly [dialect in Exclude<Dialect, 'envoy'>]: typeof ENVOY } = {
   },
 };
 
-/** Where a setting stands; a patch beside it counts more than the setting itself. */
+/** Where a setting stands; a patch beside it counts more than the setting itself, and the last of them most. */
 export function settingOf(guard: Guard, setting: Setting): Spot {
   const path = ENVOY[setting] ?? [setting];
   if (guard.dialect === 'envoy') return at(guard.spot, ...path);
-  for (const patch of guard.patches) {
+  for (const patch of guard.patches.toReversed()) {
     const found = patch.dialect === guard.dialect ? patched(patch, path) : undefined;
     if (found) return found;
   }
@@ -93,15 +101,15 @@ export function mend({ dialect }: Guard, setting: Setting, value: string): strin
   return `set ${(ENVOY[setting] ?? [setting]).join('.')}: ${value} with ${means}`;
 }
 
-/** The value of a path that begins where a patch puts something, or below it. */
-function patched({ path, value }: Patch, wanted: Path): Spot | undefined {
+/** The value of a path that begins where a patch puts something, or below it; an empty one where it takes it away. */
+function patched({ path, value, isRemoval = false }: Patch, wanted: Path): Spot | undefined {
   for (let length = wanted.length; length >= 0; length -= 1) {
     const isPut = wanted.slice(0, length).every((step, place) => {
-      return path[path.length - length + place] === step;
+      return isSameName(path[path.length - length + place] ?? '', String(step));
     });
     if (!isPut || (length === 0 && path.length > 0)) continue;
     const found = at(value, ...wanted.slice(length));
-    if (isThere(found)) return found;
+    if (isThere(found) || isRemoval) return found;
   }
   return undefined;
 }

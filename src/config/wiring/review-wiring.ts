@@ -9,6 +9,7 @@ import { CHANGE_RULES } from './rules-change.ts';
 import { CLIENT_RULES } from './rules-client.ts';
 import { CLUSTER_RULES } from './rules-cluster.ts';
 import { LOG_RULES } from './rules-log.ts';
+import { PATCH_RULES } from './rules-patch.ts';
 import { PATH_RULES } from './rules-path.ts';
 import { SIGHT_RULES } from './rules-sight.ts';
 import { problemAt } from './spot.ts';
@@ -23,6 +24,7 @@ const RULES = [
   ...CHANGE_RULES,
   ...CLUSTER_RULES,
   ...LOG_RULES,
+  ...PATCH_RULES,
 ] as const satisfies readonly Rule[];
 
 /** The name of a warning about wiring, which is its anchor in docs/wiring.md. */

@@ -77,7 +77,7 @@ export function everyMap(root: Spot): readonly Spot[] {
   return everySpot(root).filter(({ node }) => isMap(node));
 }
 
-/** Every place below this one, itself included; what an alias repeats is visited once. */
+/** Every place below this one in the order of the text, itself included; what an alias repeats is visited once. */
 export function everySpot(root: Spot): readonly Spot[] {
   const found: Spot[] = [];
   const seen = new Set<unknown>();
@@ -86,8 +86,7 @@ export function everySpot(root: Spot): readonly Spot[] {
     if (seen.has(spot.node)) continue;
     seen.add(spot.node);
     found.push(spot);
-    for (const [, value] of entriesOf(spot)) waiting.push(value);
-    waiting.push(...itemsOf(spot));
+    waiting.push(...[...entriesOf(spot).map(([, value]) => value), ...itemsOf(spot)].reverse());
   }
   return found;
 }
@@ -159,7 +158,11 @@ function findPair(
   return undefined;
 }
 
-/** `http_filters` and `httpFilters` are one name. */
+/** Whether two names are one, as `http_filters` and `httpFilters` are. */
+export function isSameName(one: string, other: string): boolean {
+  return camel(one) === camel(other);
+}
+
 function camel(name: string): string {
   return name.replaceAll(/_([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
 }

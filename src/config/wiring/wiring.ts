@@ -1,4 +1,5 @@
 import type { Guard, Patch } from './guard.ts';
+import { readJsonPatch } from './json-patch.ts';
 import type { WiringDocument } from './parse.ts';
 import { at, everyMap, findAbove, isThere, itemsOf, rootOf, type Spot, textAt } from './spot.ts';
 
@@ -35,7 +36,7 @@ export function readWiring(documents: readonly WiringDocument[]): Wiring {
         return { dialect: 'envoy', spot, isWhole: !isMerged(spot), patches: [] };
       }),
       ...meshes.flatMap(providersOf).map((spot) => guardOf('istio', spot, patches)),
-      ...resources.flatMap(extAuthOf).map((spot) => guardOf('envoy_gateway', spot, patches)),
+      ...resources.flatMap((resource) => extAuthOf(resource, patches)),
       ...resources.flatMap(externalAuthOf).map((spot) => guardOf('gateway_api', spot, patches)),
       ...resources.flatMap((resource) => patchPolicyOf(resource, patches)),
     ],
@@ -83,9 +84,19 @@ function providersOf(mesh: Spot): readonly Spot[] {
     .filter(isThere);
 }
 
-function extAuthOf({ kind, spec }: Resource): readonly Spot[] {
-  const extAuth = at(spec, 'extAuth');
-  return kind === 'SecurityPolicy' && isThere(extAuth) ? [extAuth] : [];
+function extAuthOf(resource: Resource, patches: readonly Patch[]): readonly Guard[] {
+  const extAuth = at(resource.spec, 'extAuth');
+  if (resource.kind !== 'SecurityPolicy' || !isThere(extAuth)) return [];
+  const own = patches.filter((patch) => isOf(resource, patch));
+  return [guardOf('envoy_gateway', extAuth, own)];
+}
+
+/** Whether a patch changes the filter of a SecurityPolicy, which Envoy Gateway names after it. */
+function isOf({ root }: Resource, { filter = '' }: Patch): boolean {
+  const [, place, called] = /\/securitypolicy\/([^/]+)\/([^/]+)/.exec(filter) ?? [];
+  const namespace = textAt(at(root, 'metadata', 'namespace')) ?? place;
+  const name = textAt(at(root, 'metadata', 'name')) ?? called;
+  return place === undefined || (namespace === place && name === called);
 }
 
 /** The filters of type ExternalAuth of a route of the Gateway API. */
@@ -106,16 +117,12 @@ function mergeOf(spot: Spot): readonly Patch[] {
   return isMerged(spot) ? [{ dialect: 'istio', path: [], value: spot }] : [];
 }
 
-/** JSON patches of an EnvoyPatchPolicy, each with its path (RFC 6901) in steps. */
+/** What an EnvoyPatchPolicy changes of ext_authz. */
 function jsonPatchesOf({ kind, spec }: Resource): readonly Patch[] {
   if (kind !== 'EnvoyPatchPolicy') return [];
-  return itemsOf(at(spec, 'jsonPatches')).flatMap((patch) => {
-    const value = at(patch, 'operation', 'value');
-    const path =
-      textAt(at(patch, 'operation', 'path'))
-        ?.split('/')
-        .slice(1) ?? [];
-    return isThere(value) && path.length > 0 ? [{ dialect: 'envoy_gateway', path, value }] : [];
+  return itemsOf(at(spec, 'jsonPatches')).flatMap((item) => {
+    const read = readJsonPatch(item);
+    return read?.kind === 'read' ? [read.patch] : [];
   });
 }
 
