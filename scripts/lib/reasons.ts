@@ -56,7 +56,8 @@ const WHEN: { readonly [reason in Reason]: string } = {
   rate_limited:
     "A window or bucket is used up: the plan's, the key's own, or the route's. `RateLimit` names all.",
   too_many_concurrent: 'Too many requests at once. Reserved: the gate does not count concurrency.',
-  too_many_failures: 'Too many failed attempts from one source. Reserved.',
+  too_many_failures:
+    "Too many failed authentications from one address, or of one key: a route's `limits` with `on: refused`, or `alerts.failures` with a `block`. An address is refused before any credential is looked at, a good one too.",
   internal: 'A bug: the log has the error. Please report it.',
   unavailable:
     'A port failed or was late: keys to judge a token by cannot be had, or the store does not answer: then what is remembered (`key_cache`) still counts, and limits go by `on_store_failure`. See the log.',

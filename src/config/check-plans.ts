@@ -88,6 +88,8 @@ function checkCostOfOverrides(review: Review, route: RouteConfig, at: Path): voi
 function checkCostOfLimits(review: Review, route: RouteConfig, at: Path): void {
   const cost = route.cost ?? 1;
   for (const [place, limit] of (route.limits ?? []).entries()) {
+    // Each failure counts as one.
+    if (limit.on === 'refused') continue;
     const tight = smallestOf(limit);
     if (tight === undefined || tight >= cost) continue;
     review.problem(at, `a cost of ${cost} is above the ${tight} of limits[${place}]`);

@@ -68,8 +68,12 @@ function checkPublic(review: Review, index: number, route: RouteConfig): void {
     );
   }
   for (const [place, limit] of (route.limits ?? []).entries()) {
-    if ((limit.by ?? review.config.limit_by) === 'ip') continue;
     const path = [...settingPath(review, index, 'limits'), place];
+    if (limit.on === 'refused') {
+      review.problem([...path, 'on'], 'a public route refuses no credential: nothing would count');
+      continue;
+    }
+    if ((limit.by ?? review.config.limit_by) === 'ip') continue;
     review.problem([...path, 'by'], 'a limit of a public route counts by: ip');
   }
   for (const key of ['ips', 'referers'] as const) {
@@ -147,6 +151,9 @@ function checkLimits(review: Review, index: number, route: RouteConfig): void {
     const hasWindow = RATE_KEYS.some((key) => review.wrote([...path, key]));
     if (isRated && !hasWindow && !review.wrote([...path, 'burst'])) {
       review.problem(path, 'expected a window such as per_minute');
+    }
+    if (limit.on === 'refused' && limit.by !== undefined && limit.by !== 'ip') {
+      review.problem([...path, 'by'], 'a limit on: refused counts by ip: nobody else is known yet');
     }
     const name = limit.name ?? `limit-${place + 1}`;
     if (first.has(name)) {

@@ -105,7 +105,7 @@ function planOf(name: string | undefined, plans: ReadonlyMap<string, Plan>): Rou
 function compileLimits(written: RouteConfig, config: Config): Route['limits'] {
   return (written.limits ?? []).map((limit, place) => {
     const name = limit.name ?? `limit-${place + 1}`;
-    const by = limit.by ?? config.limit_by;
+    const by = limit.by ?? (limit.on === 'refused' ? 'ip' : config.limit_by);
     return { name, by, on: limit.on, figures: compileFigures(limit, name) };
   });
 }

@@ -1,4 +1,4 @@
-import type { Access, Cors, MethodScopes, Route } from '../core/policy.ts';
+import type { Access, Cors, MethodScopes, Route, RouteLimit } from '../core/policy.ts';
 import { looserFigures, looserPlan } from './loosened-plan.ts';
 import { isWider, isWiderAddresses, isWiderOriginSet, isWiderOrigins } from './loosened-set.ts';
 
@@ -107,9 +107,7 @@ function looserLimits(before: Route, after: Route): readonly string[] {
   const found: string[] = [];
   for (const limit of before.limits) {
     const now = after.limits.find((one) => one.name === limit.name);
-    const changes = looserFigures(limit.figures, now?.figures);
-    found.push(...changes.map((change) => `limit ${limit.name}: ${change}`));
-    if (now && now.by !== limit.by) found.push(`limit ${limit.name} counts by ${now.by}`);
+    found.push(...looserLimit(limit, now).map((change) => `limit ${limit.name}${change}`));
   }
   if (after.cost < before.cost) found.push(`costs ${after.cost} instead of ${before.cost}`);
   if (after.plan === 'none' && before.plan !== 'none') found.push('has no plan limits');
@@ -122,6 +120,15 @@ function looserLimits(before: Route, after: Route): readonly string[] {
   }
   return found;
 }
+
+function looserLimit(before: RouteLimit, after: RouteLimit | undefined): readonly string[] {
+  const found = looserFigures(before.figures, after?.figures).map((change) => `: ${change}`);
+  if (after && after.on !== before.on) found.push(` counts ${COUNTED[after.on]} only`);
+  if (after && after.by !== before.by) found.push(` counts by ${after.by}`);
+  return found;
+}
+
+const COUNTED = { all: 'what is let in', refused: '401s' } as const;
 
 function looserHandling(before: Route, after: Route): readonly string[] {
   const found: string[] = [];

@@ -38,6 +38,7 @@ export async function loosened(
 function* changes(before: Policy, after: Policy): Iterable<string | undefined> {
   yield* globalChanges(before, after);
   yield* blockChanges(before, after);
+  yield* failureChanges(before, after);
   yield* routeChanges(before, after);
   yield* paired('plan', before.plans, after.plans, looserPlan);
   yield* paired('issuer', byName(before.issuers), byName(after.issuers), looserIssuer);
@@ -86,6 +87,22 @@ function* blockChanges(before: Policy, after: Policy): Iterable<string | undefin
       const end = now.get(who);
       const isShorter = end !== undefined && (untilMs === undefined || end < untilMs);
       yield isShorter ? `a block of ${kind} ends sooner` : undefined;
+    }
+  }
+}
+
+/** Blocks after failures that come later, last shorter or come no more. */
+function* failureChanges(before: Policy, after: Policy): Iterable<string> {
+  const rules = after.alerts.failures;
+  for (const { by, blockMs = 0, windows } of before.alerts.failures) {
+    for (const { limit, lengthMs } of blockMs > 0 ? windows : []) {
+      const isKept = rules.some(
+        (now) =>
+          now.by === by &&
+          (now.blockMs ?? 0) >= blockMs &&
+          now.windows.some((one) => one.lengthMs === lengthMs && one.limit <= limit),
+      );
+      if (!isKept) yield `${limit} failures by ${by} in ${lengthMs / 1000} s block less`;
     }
   }
 }

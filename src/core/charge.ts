@@ -19,8 +19,10 @@ export function limitsFor(one: Case, plan: Plan | undefined): readonly LimitGrou
   };
   if (plan) add(`plan:${plan.name}`, plan.by ?? policy.limitBy, figuresOf(plan, principal));
   if (principal.key?.rateLimit) add('key', 'key', principal.key.rateLimit);
-  for (const limit of route.limits)
+  for (const limit of route.limits) {
+    if (limit.on === 'refused') continue;
     add(`route:${route.name}\n${limit.name}`, limit.by, limit.figures);
+  }
   return groups;
 }
 

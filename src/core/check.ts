@@ -3,7 +3,8 @@ import { authorize, judgeBlockedPrincipal, noticesOf } from './authorize.ts';
 import { limitsFor, planFor } from './charge.ts';
 import { acceptedOrigin } from './cors.ts';
 import { type Circumstances, type Decision, type Deny, deny, type Reply } from './decision.ts';
-import { findExposedKey, identify } from './identify.ts';
+import { identifyCaller } from './failures.ts';
+import { findExposedKey } from './identify.ts';
 import { judgeTaken, NO_LIMITS } from './limit.ts';
 import { type Match, matchRoute } from './match.ts';
 import type { Policy } from './policy.ts';
@@ -12,7 +13,8 @@ import { type Request, soleHeader } from './request.ts';
 
 /**
  * Decides one request: the steps run in this order, and the first refusal is the answer. Limits come
- * last, so that a refused request costs its caller nothing. Rejects only when a port does.
+ * last, so that a refused request costs its caller nothing but, where its route limits failures, one of those.
+ * Rejects only when a port does.
  */
 export async function check(
   ports: Ports,
@@ -37,7 +39,7 @@ export async function check(
   if (unfit) return refuse(unfit, arrived);
   if (match.preflight !== undefined) return reply(match, request, arrived);
 
-  const principal = await identify(inquiry, request);
+  const principal = await identifyCaller(inquiry, request);
   if (principal.kind === 'deny') return refuse(principal, arrived);
 
   const workspace = await findWorkspace(ports, policy, principal.workspace);

@@ -141,6 +141,15 @@ export type Deny = {
   readonly detail?: string | undefined;
   /** The key that was refused for its own state, while there is no principal yet. */
   readonly key?: Pick<ApiKey, 'id' | 'workspace'> | undefined;
+  /** Of `too_many_failures`: when the caller may try again, epoch ms. */
+  readonly retryAtMs?: number | undefined;
+};
+
+/** A limit of a failure rule that the failures of one source or key have just come to. */
+export type Reached = {
+  readonly by: 'ip' | 'key';
+  readonly limit: number;
+  readonly windowMs: number;
 };
 
 /** What is known of a request when its decision is made; the same for every kind of decision. */
@@ -154,6 +163,8 @@ export type Circumstances = {
   readonly corsOrigin?: string | undefined;
   readonly notices?: readonly Notice[] | undefined;
   readonly exposedKey?: ExposedKey | undefined;
+  /** What this failed authentication has come to; each limit once in its window. */
+  readonly reached?: readonly Reached[] | undefined;
 };
 
 export type Allow = Circumstances & { readonly kind: 'allow'; readonly principal: Principal };
@@ -167,7 +178,7 @@ export type Decision = Allow | Refusal | Reply;
 export function deny(
   step: Step,
   reason: Reason,
-  more: Pick<Deny, 'scopes' | 'detail' | 'key'> = {},
+  more: Pick<Deny, 'scopes' | 'detail' | 'key' | 'retryAtMs'> = {},
 ): Deny {
   return { kind: 'deny', step, reason, ...more };
 }

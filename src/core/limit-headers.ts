@@ -38,7 +38,12 @@ export function limitHeaders(
 /** Whole seconds until a refused request fits, rounded up, at least 1 (RFC 9110 section 10.2.3). */
 export function retryAfterSeconds(taken: Taken | undefined, nowMs: number): number | undefined {
   const retryAtMs = taken?.refused ? bindingUsage(taken)?.retryAtMs : undefined;
-  return retryAtMs === undefined ? undefined : Math.max(1, Math.ceil((retryAtMs - nowMs) / 1000));
+  return retryAtMs === undefined ? undefined : secondsUntil(retryAtMs, nowMs);
+}
+
+/** Whole seconds until a moment, rounded up, at least 1. */
+export function secondsUntil(atMs: number, nowMs: number): number {
+  return Math.max(1, Math.ceil((atMs - nowMs) / 1000));
 }
 
 function policyItem(usage: Usage): string {

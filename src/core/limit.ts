@@ -47,6 +47,8 @@ export type LimitGroup = {
   readonly figures: Figures;
   /** Units taken from each window; a bucket always counts one request. */
   readonly cost: number;
+  /** Every unit is taken in the store itself: none are taken ahead to be spent here. */
+  readonly isExact?: boolean | undefined;
 };
 
 /** What one counter holds. */

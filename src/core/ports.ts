@@ -1,4 +1,5 @@
 import type { ApiKey, KeyHash } from './api-key.ts';
+import type { FailureBook } from './failures-book.ts';
 import type { LimitGroup, Receipt, Taken, Usage } from './limit.ts';
 import type { Workspace } from './policy.ts';
 import type { RecordName } from './record-store.ts';
@@ -64,6 +65,8 @@ export type Ports = {
   readonly takeLimits: TakeLimits;
   /** Gives back what was taken for a request that was answered before; without it, it stays taken. */
   readonly settleLimits?: SettleLimits | undefined;
+  /** What this process remembers of failed authentications; without it, no rule counts them and nobody is held back. */
+  readonly failures?: FailureBook | undefined;
 };
 
 /** A port failed or was late: the request cannot be judged at the moment. */
@@ -81,6 +84,7 @@ export function wrapPorts(ports: Ports, wrap: WrapPort): Ports {
     verifyToken: wrap('verifyToken', ports.verifyToken),
     takeLimits: wrap('takeLimits', ports.takeLimits),
     settleLimits: ports.settleLimits && wrap('settleLimits', ports.settleLimits),
+    failures: ports.failures,
   };
 }
 

@@ -8,6 +8,8 @@ export type RefusalText = {
   readonly message: string;
   readonly reason: Reason;
   readonly requestId: string;
+  /** Only where checks are traced. */
+  readonly traceId?: string | undefined;
 };
 
 const STATUS_TITLES: { readonly [status: number]: string } = {
@@ -24,17 +26,22 @@ const STATUS_TITLES: { readonly [status: number]: string } = {
 };
 
 /** The status, error word and message of a reason, under the policy's own messages. */
-export function refusalText(errors: Errors, reason: Reason, requestId: string): RefusalText {
+export function refusalText(
+  errors: Errors,
+  reason: Reason,
+  requestId: string,
+  traceId?: string,
+): RefusalText {
   const denial = DENIALS[reason];
   const message = errors.messages.get(reason) ?? denial.message;
   const isHidden = reason === 'no_route' && errors.unmatched === 404;
   const { status, error } = isHidden ? { status: 404, error: 'NOT_FOUND' } : denial;
-  return { status, error, message, reason, requestId };
+  return { status, error, message, reason, requestId, traceId };
 }
 
 /** The JSON body of a refusal. */
-export function refusalJson({ error, message, reason, requestId }: RefusalText): string {
-  return JSON.stringify({ error, message, reason, request_id: requestId });
+export function refusalJson({ error, message, reason, requestId, traceId }: RefusalText): string {
+  return JSON.stringify({ error, message, reason, request_id: requestId, trace_id: traceId });
 }
 
 /** The same facts as a problem (RFC 9457); `docs` gives its type. */
@@ -48,6 +55,7 @@ export function refusalProblem(text: RefusalText, docs: string | undefined): str
     message: text.message,
     reason: text.reason,
     request_id: text.requestId,
+    trace_id: text.traceId,
   });
 }
 

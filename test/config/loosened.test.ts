@@ -9,6 +9,8 @@ const KEY = (more: string) =>
 const ISSUER = (more: string) =>
   `${ROUTE('access: [jwt]')}\nissuers: [{ name: i, issuer: "https://id.example.com", ${more} }]`;
 const LIFE = (rules: string) => `${ROUTE('access: [api_key]')}\napi_keys: { ${rules} }`;
+const FAILURES = (rules: string) =>
+  `${ROUTE('access: [api_key]')}\nalerts: { failures: [${rules}] }`;
 const PLAN = (figures: string) =>
   `plans: { p: { ${figures} } }\n${ROUTE('access: [api_key], plan: p')}`;
 
@@ -74,6 +76,22 @@ const CASES: readonly (readonly [string, string, readonly string[]])[] = [
     ROUTE('access: [jwt], limits: [{ name: l, per_minute: 9 }]'),
     ['route a: limit l: 9/minute instead of 5/minute', 'route a: costs 1 instead of 3'],
   ],
+  [
+    ROUTE('access: [jwt], limits: [{ name: l, by: ip, per_minute: 5 }]'),
+    ROUTE('access: [jwt], limits: [{ name: l, on: refused, per_minute: 5 }]'),
+    ['route a: limit l counts 401s only'],
+  ],
+  [
+    FAILURES('{ by: ip, per_minute: 5, per_day: 9, block: 5m }'),
+    FAILURES('{ by: ip, per_minute: 6, per_day: 8, block: 5m }'),
+    ['5 failures by ip in 60 s block less'],
+  ],
+  [
+    FAILURES('{ by: key, per_minute: 5, block: 5m }'),
+    FAILURES('{ by: key, per_minute: 5, block: 1m }'),
+    ['5 failures by key in 60 s block less'],
+  ],
+  [FAILURES('{ by: ip, per_minute: 5 }'), FAILURES(''), []],
   [ROUTE('access: [jwt], methods: [GET]'), ROUTE('access: [jwt]'), ['route a: takes more methods']],
   [
     ROUTE('access: [jwt]'),

@@ -4,6 +4,7 @@ import { type KeyHash, mintKey, type Prefix } from '../../src/core/api-key.ts';
 import { check } from '../../src/core/check.ts';
 import type { Place, ReadPlace } from '../../src/core/credential.ts';
 import { type Decision, deny, type Reason } from '../../src/core/decision.ts';
+import { createFailureBook, type FailureBook } from '../../src/core/failures-book.ts';
 import {
   addressSet,
   compileKey,
@@ -26,6 +27,7 @@ import { compileRoles } from '../../src/core/role.ts';
 import { splitTarget } from '../../src/core/target.ts';
 import type { ClaimSource, Issuer } from '../../src/core/token.ts';
 import { canonicalName, compileStrip } from '../../src/core/upstream.ts';
+import { createRecentMap } from '../../src/store/recent-map.ts';
 import { openMemoryStore } from '../../src/store/sql/memory.ts';
 import { indexRoutes, type RouteSpec, route } from './build-route.ts';
 
@@ -71,6 +73,7 @@ export type PolicySpec = Partial<Pick<Policy, 'product' | 'browser' | 'limitBy' 
   readonly prefix?: string;
   readonly names?: { readonly [field in IdentityField]?: string };
   readonly rateLimitHeaders?: Policy['rateLimitHeaders'];
+  readonly alerts?: Partial<Policy['alerts']>;
 };
 
 /** A key in form under a prefix, the same for the same seed. */
@@ -124,6 +127,7 @@ export function policy(spec: PolicySpec): Policy {
     ...DEFAULTS,
     written: NOTHING_WRITTEN,
     ...spec,
+    alerts: { ...DEFAULTS.alerts, ...spec.alerts },
     caseInsensitivePaths: spec.ignoreCase === true,
     routes,
     routesBySegment: indexRoutes(routes),
@@ -327,6 +331,11 @@ export function ports(more: Partial<Ports> = {}): Ports {
     takeLimits: store.takeLimits,
     ...more,
   };
+}
+
+/** A book of failures as the shell makes one. */
+export function failureBook(maxSubjects = 100): FailureBook {
+  return createFailureBook(() => createRecentMap(maxSubjects));
 }
 
 /** Decides one request at the fixed moment. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/core/check.ts';
 import { DENIALS, type Reason } from '../../src/core/decision.ts';
+import type { FailureBook } from '../../src/core/failures-book.ts';
 import { compileKey } from '../../src/core/key-record.ts';
 import { guardPorts, PortFailure, type Ports } from '../../src/core/ports.ts';
 import {
   decide,
+  failureBook,
   NOW,
   outcome,
   type PolicySpec,
@@ -25,6 +27,13 @@ const one = (route: PolicySpec['routes'][number], more: Partial<PolicySpec> = {}
   routes: [{ access: ['api_key', 'jwt'], ...route }],
   ...more,
 });
+
+/** A book in which an address is blocked. */
+function blocked(address: string): FailureBook {
+  const book = failureBook();
+  book.blocks.put(`ip\n${address}`, NOW + 1);
+  return book;
+}
 
 /** One request for each reason that the core reaches. */
 const REACHED: readonly (readonly [Reason, PolicySpec, RequestSpec, Partial<Ports>?])[] = [
@@ -85,6 +94,12 @@ const REACHED: readonly (readonly [Reason, PolicySpec, RequestSpec, Partial<Port
       findOwner: () => ({ active: false, scopes: [], roles: [] }),
     },
   ],
+  [
+    'too_many_failures',
+    one({}, { alerts: { failures: [{ by: 'ip', windows: [], blockMs: 1 }] } }),
+    { bearer: RAW },
+    { failures: blocked('203.0.113.9') },
+  ],
   ['rate_limited', one({ plan: 'p' }, { plans: { p: { per_minute: 0 } } }), { bearer: RAW }],
 ];
 
@@ -92,7 +107,6 @@ const REACHED: readonly (readonly [Reason, PolicySpec, RequestSpec, Partial<Port
 const UNREACHED: { readonly [reason in Reason]?: string } = {
   sensitive_data: 'bodies are not read',
   too_many_concurrent: 'the gate does not learn when a request ends',
-  too_many_failures: 'failed attempts are not counted yet',
   internal: 'made in envoy/ of what is thrown',
   unavailable: 'made in envoy/ of a port that failed',
 };

@@ -96,7 +96,8 @@ function createWatch(holds: LeaseHolds, { steadyMs, tellNeed }: LeaseOptions) {
     const told = usagesByGroup(groups, taken.usages) ?? [];
     for (const [index, group] of groups.entries()) {
       const usages = told[index];
-      const isLeasable = !group.figures.bucket && group.figures.windows.length > 0;
+      const { windows, bucket } = group.figures;
+      const isLeasable = !group.isExact && !bucket && windows.length > 0;
       if (isLeasable && usages) hear(group, usages, nowMs);
     }
   };
