@@ -43,7 +43,7 @@ export async function commitChange(
   const conflict = await call.parts.store.commit({ writes: change.writes, events, answer: kept });
   if (conflict?.conflict === 'answer' && call.idempotency) return call.idempotency.replay();
   if (conflict) return { kind: 'lost', conflict };
-  for (const event of events) call.parts.onEvent(event);
+  await Promise.all(events.map((event) => call.parts.onEvent(event)));
   return answer;
 }
 

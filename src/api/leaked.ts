@@ -166,5 +166,5 @@ async function tellOnce(call: OpenCall, told: Told): Promise<void> {
   if (before.items.some((event) => JSON.stringify(event.facts) === facts)) return;
   const event = eventOf(call, told);
   await store.commit({ writes: [], events: [event] });
-  onEvent(event);
+  await onEvent(event);
 }

@@ -16,7 +16,7 @@ export type ApiParts = {
   /** SHA-256 (hex) of the admin tokens in force. */
   readonly adminDigests: () => Promise<readonly string[]>;
   /** Told of every change, after its commit. */
-  readonly onEvent: (event: AuditEvent) => void;
+  readonly onEvent: (event: AuditEvent) => unknown;
   /** Told of a bug or a store that failed; the client learns no details. */
   readonly onFailure: (cause: unknown) => void;
   /** This machine's own addresses, as Envoy beside us may have. */

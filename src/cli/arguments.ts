@@ -11,7 +11,7 @@ export type Option = {
 };
 export type Options = { readonly [name: string]: Option };
 
-/** What the command line of a command may hold. Every operand must be there. */
+/** What the command line of a command may hold. Every operand must be there; one that ends in `…` may be repeated. */
 export type CommandLine = {
   /** As it is typed: `keys create`. */
   readonly name: string;
@@ -100,7 +100,8 @@ const NO_SECRETS =
 function checkOperands(line: CommandLine, number: number): void {
   const wanted = line.operands ?? [];
   if (number < wanted.length) throw wrong(line, `${wanted[number]} is missing`);
-  if (number > wanted.length) {
+  const isOpen = wanted.at(-1)?.endsWith('…') === true;
+  if (number > wanted.length && !isOpen) {
     const found = wanted.length === 0 ? 'no arguments' : `only ${wanted.join(' ')}`;
     throw wrong(line, `takes ${found} beside its options`);
   }

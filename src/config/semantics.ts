@@ -1,3 +1,5 @@
+import { checkAudit } from './check-audit.ts';
+import { checkFailures } from './check-failures.ts';
 import { checkIssuers } from './check-issuers.ts';
 import { checkKeys } from './check-keys.ts';
 import { checkNames } from './check-names.ts';
@@ -13,11 +15,13 @@ import { warn } from './warnings.ts';
 export function checkSemantics(review: Review): void {
   checkShell(review);
   checkStore(review);
+  checkAudit(review);
   checkNames(review);
   checkScopes(review);
   checkIssuers(review);
   checkKeys(review);
   checkPlans(review);
   checkRoutes(review);
+  checkFailures(review);
   warn(review);
 }

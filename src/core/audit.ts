@@ -11,6 +11,8 @@ export type AuditContext = {
   readonly id: string;
   readonly timeMs: number;
   readonly tookMs: number;
+  /** Only where checks are traced. */
+  readonly traceId?: string | undefined;
   /** A keyed digest, for values that the policy masks. */
   readonly mask: (value: string) => string;
 };
@@ -24,6 +26,8 @@ const REQUEST_ID = /^[\w.-]{1,128}$/;
 const CUT = '…';
 /** What the admin tokens of `postern init` begin with. */
 export const ADMIN_PREFIX = 'postern_admin_';
+/** Fields of records that name somebody. */
+const PERSONAL_FIELDS = ['username', 'email', 'created_by'];
 const EVENT_FACTS = [
   'route',
   'http_method',
@@ -92,6 +96,7 @@ export function auditLine(
   line['path'] = shownPath(policy, request.target.path);
   line['host'] = cut(request.host, HOST_CHARS_MAX);
   line['request_id'] = request.id;
+  if (context.traceId !== undefined) line['trace_id'] = context.traceId;
   line['took_us'] = Math.round(context.tookMs * 1000);
   return line;
 }
@@ -124,13 +129,31 @@ export function maskEvent(
   mask: (value: string) => string,
 ): AuditEvent {
   const { username: hidesNames, address: hidesAddresses } = policy.mask;
-  const { actor, address } = event;
+  const { actor, address, before, after } = event;
+  const isUser = event.object?.kind === 'user';
+  const hide = (record: AuditEvent['after']) => record && hideNames(record, isUser, mask);
   const isNamed = hidesNames && actor?.username !== undefined;
   return {
     ...event,
     ...(isNamed && { actor: { ...actor, username: mask(actor.username) } }),
+    ...(hidesNames && before && { before: hide(before) }),
+    ...(hidesNames && after && { after: hide(after) }),
     ...(hidesAddresses && address !== undefined && { address: mask(address) }),
   };
+}
+
+/** A record without the names of people. */
+function hideNames(
+  record: NonNullable<AuditEvent['after']>,
+  isUser: boolean,
+  mask: (value: string) => string,
+): NonNullable<AuditEvent['after']> {
+  const names = isUser ? [...PERSONAL_FIELDS, 'name'] : PERSONAL_FIELDS;
+  const hidden = Object.entries(record).map(([field, value]) => {
+    const isHidden = typeof value === 'string' && names.includes(field);
+    return [field, isHidden ? mask(value) : value];
+  });
+  return Object.fromEntries(hidden);
 }
 
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */

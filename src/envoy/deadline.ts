@@ -52,8 +52,8 @@ async function inTime<T>(
   }
 }
 
-/** Nobody waits for this any more: where it fails, one request stays charged. */
-async function giveBack(settleLimits: SettleLimits, { receipt }: Taken): Promise<void> {
+/** Gives back what was taken for a request that nobody lets pass; where that fails, one request stays charged. */
+export async function giveBack(settleLimits: SettleLimits, { receipt }: Taken): Promise<void> {
   if (!receipt) return;
   try {
     await settleLimits(receipt, 0);

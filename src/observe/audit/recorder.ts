@@ -3,9 +3,11 @@ import { auditLine, type DecisionFacts, isAudited, refusedEvent } from '../../co
 import type { Decision } from '../../core/decision.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { RecordStore } from '../../core/record-store.ts';
+import { refusalText } from '../../core/refusal.ts';
 import type { Request } from '../../core/request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { LineWriter } from './line-writer.ts';
+import type { Entry } from './format.ts';
+import type { AuditStream } from './stream.ts';
 
 /** One answered check. */
 export type Answered = {
@@ -15,6 +17,11 @@ export type Answered = {
   readonly facts: DecisionFacts;
   readonly timeMs: number;
   readonly tookMs: number;
+  /** The trace that the check stands in, and its span where it is recorded; only with tracing on. */
+  readonly traceId?: string | undefined;
+  readonly spanId?: string | undefined;
+  /** Its audit event is recorded already. */
+  readonly isKept?: boolean | undefined;
 };
 
 /** Turns answered checks into metrics, audit lines and use counts; buffered, never awaited. */
@@ -25,7 +32,7 @@ export type Mask = (value: string) => string;
 
 export type RecorderOptions = {
   readonly metrics: Metrics;
-  readonly writer: LineWriter;
+  readonly audit: Pick<AuditStream, 'tell' | 'keep'>;
   readonly mask: Mask;
   /** Ids that sort by time. */
   readonly makeId: (timeMs: number) => string;
@@ -42,21 +49,44 @@ export function createMask(key: string | undefined): Mask {
 
 /** Makes the recorder. */
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { metrics, writer, mask, makeId, store } = options;
+  const { metrics, audit, mask, makeId, store } = options;
   return (answered) => {
-    const { policy, request, decision, facts, timeMs, tookMs } = answered;
+    const { decision, timeMs } = answered;
     count(metrics, answered);
     useKey(store, answered);
-    if (isAudited(policy, decision)) {
-      const context = { id: makeId(timeMs), timeMs, tookMs, mask };
-      const line = auditLine(policy, request, facts, context);
-      writer.write(JSON.stringify(line));
-      if (decision.kind === 'deny') store.recordEvent(refusedEvent(line));
-    }
+    const entry = answered.isKept ? undefined : entryOf(options, answered);
+    if (entry) audit.tell(entry);
     if (decision.exposedKey || decision.notices?.includes('key.in_browser')) {
-      writeEvents(writer, answered, { mask, id: makeId(timeMs) });
+      audit.tell(noticeOf(answered, { mask, id: makeId(timeMs) }));
     }
   };
+}
+
+/**
+ * Makes what records a check before it is answered: true once its event is where every sink keeps it, false when it is
+ * not within the time that there is. Undefined for a check that the policy does not audit.
+ */
+export function createKeeper(
+  options: RecorderOptions,
+): (answered: Answered, withinMs: number) => Promise<boolean> | undefined {
+  return (answered, withinMs) => {
+    const entry = entryOf(options, answered);
+    return entry && options.audit.keep(entry, withinMs);
+  };
+}
+
+/** The entry of a check that is audited; a refused one goes to the store too. */
+function entryOf(
+  { mask, makeId, store }: RecorderOptions,
+  { policy, request, decision, facts, timeMs, tookMs, traceId }: Answered,
+): Entry | undefined {
+  if (!isAudited(policy, decision)) return undefined;
+  const context = { id: makeId(timeMs), timeMs, tookMs, traceId, mask };
+  const line = auditLine(policy, request, facts, context);
+  if (decision.kind !== 'deny') return { kind: 'decision', line, status: undefined };
+  store.recordEvent(refusedEvent(line));
+  const { status } = refusalText(policy.errors, decision.reason, request.id);
+  return { kind: 'decision', line, status };
 }
 
 function useKey({ recordUse }: RecorderOptions['store'], { decision, timeMs }: Answered): void {
@@ -68,10 +98,13 @@ function useKey({ recordUse }: RecorderOptions['store'], { decision, timeMs }: A
   recordUse({ keyId, nowMs: timeMs, reason, isKeyRefused: used === undefined });
 }
 
-function count(metrics: Metrics, { request, decision, tookMs }: Answered): void {
+function count(metrics: Metrics, answered: Answered): void {
+  const { request, decision, timeMs, tookMs } = answered;
   const reason = decision.kind === 'deny' ? decision.reason : '';
   const route = decision.route?.name ?? '';
-  metrics.check({ route, decision: decision.kind, reason }, tookMs);
+  metrics.check({ route, decision: decision.kind, reason }, tookMs, answered);
+  metrics.credential(decision);
+  metrics.plan(decision, timeMs);
   if (decision.taken && decision.taken.usages.length > 0) {
     metrics.limit(decision.taken.refused ? 'refused' : 'admitted');
   }
@@ -81,11 +114,10 @@ function count(metrics: Metrics, { request, decision, tookMs }: Answered): void 
 }
 
 /** Security events have lines of their own, whatever a route says of its decisions. */
-function writeEvents(
-  writer: LineWriter,
+function noticeOf(
   { policy, request, decision, facts, timeMs }: Answered,
-  { mask, id }: { readonly mask: (value: string) => string; readonly id: string },
-): void {
+  { mask, id }: { readonly mask: Mask; readonly id: string },
+): Entry {
   const address = request.address?.text;
   const shared = {
     time: new Date(timeMs).toISOString(),
@@ -94,9 +126,9 @@ function writeEvents(
     request_id: request.id,
     policy: policy.hash,
   };
-  const write = (event: string, more: object) =>
-    writer.write(JSON.stringify({ id, event, ...shared, ...more }));
   const { exposedKey } = decision;
-  if (exposedKey) write('key.exposed', { key_prefix: exposedKey.shown, key_id: exposedKey.id });
-  else write('key.in_browser', { key_id: facts['key_id'] });
+  const line = exposedKey
+    ? { event: 'key.exposed', ...shared, key_prefix: exposedKey.shown, key_id: exposedKey.id }
+    : { event: 'key.in_browser', ...shared, key_id: facts['key_id'] };
+  return { kind: 'notice', line: { id, ...line } };
 }
