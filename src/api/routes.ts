@@ -1,3 +1,4 @@
+import { alertRows } from './alerts.ts';
 import { auditRows } from './audit.ts';
 import { catalogueRows } from './catalogue.ts';
 import { keyRows } from './keys.ts';
@@ -19,5 +20,6 @@ export const ROUTES: readonly Row[] = [
   ...roleRows,
   ...catalogueRows,
   ...auditRows,
+  ...alertRows,
   ...leakedRows,
 ];
