@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import {
   runScript,
   type Seen,
   type Sent,
+  type Surroundings,
   startServer,
 } from './run.ts';
 import { measureStart, measureStartOf } from './start-up.ts';
@@ -33,6 +34,8 @@ const NEW_TOKENS = 20_000;
 /** Keys that are asked for where not all of a million are: as many as a busy gate meets in some minutes. */
 const USED_KEYS = 20_000;
 const START_RUNS = 5;
+/** Of so many traces one is sampled, in the row that samples a part. */
+const SAMPLED_OF = 10;
 /** The server has the first core to itself. */
 const LOAD_CORE = 1;
 const LEASED: BenchLimits = { burst: false, mode: 'leased' };
@@ -44,6 +47,7 @@ type Row = {
   /** Keys to put into a store that is no file. */
   readonly keys: number;
   readonly limits?: BenchLimits | undefined;
+  readonly env?: Surroundings['env'];
 };
 type Result = {
   readonly name: string;
@@ -54,6 +58,8 @@ type Result = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-bench-'));
+/** Collectors that take what is traced. */
+const sinks: ChildProcess[] = [];
 const say = (text: string) => process.stderr.write(`${text}\n`);
 const many = (name: string) => `${name}, ${MANY_KEYS.toLocaleString('en-US')} keys`;
 
@@ -74,6 +80,7 @@ async function main(): Promise<void> {
     { about: ['memory', 'sqlite'], open: openKeyRows },
     { about: ['Redis'], open: () => openRedisRows(redis.url) },
     { about: ['JWT'], open: () => openTokenRows(signer) },
+    { about: ['traced'], open: openTracedRows },
   ];
   const results: Result[] = [];
   for (const { about, open } of groups) {
@@ -82,6 +89,7 @@ async function main(): Promise<void> {
     if (rows.length > 0) results.push(...(await measureRows(rows)));
   }
   await redis.stop();
+  for (const sink of sinks) sink.kill('SIGKILL');
   print(results);
   if (only === undefined) await printStart();
 }
@@ -134,6 +142,23 @@ async function openTokenRows(token: (at: number) => Promise<string>): Promise<re
   ];
 }
 
+/** The same keys in turn, untraced and traced: what a span costs, and what a collector that is gone. */
+async function openTracedRows(): Promise<readonly Row[]> {
+  const keys = Array.from({ length: FEW_KEYS * SAMPLED_OF }, (_, at) => benchKey(at % FEW_KEYS));
+  const all = { messages: writeMessages('sampled', keys) };
+  const some = { messages: writeMessages('part', keys, (at) => at % SAMPLED_OF === 0) };
+  const [sink, nowhere] = [await freePort(), await freePort()];
+  sinks.push(await startServer('span-sink.ts', [String(sink)], { core: LOAD_CORE }));
+  const to = (port: number) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+  const row = { store: 'memory', keys: FEW_KEYS };
+  return [
+    { name: 'not traced', ...row, sent: all },
+    { name: 'traced, one check in ten', ...row, sent: some, env: to(sink) },
+    { name: 'traced, every check', ...row, sent: all, env: to(sink) },
+    { name: 'traced, no collector there', ...row, sent: all, env: to(nowhere) },
+  ];
+}
+
 /** Measures rows against one bare handler, all of them in each round, so that the machine's drift cancels. */
 async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
   const bareAt = `127.0.0.1:${await freePort()}`;
@@ -142,7 +167,7 @@ async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
   for (const [at, row] of rows.entries()) {
     say(`${row.name}: starting ...`);
     const { path, checkAddress } = await writePolicy(folder, `row-${at}`, row.store, row.limits);
-    const server = await startServer('postern-server.ts', [path, String(row.keys)]);
+    const server = await startServer('postern-server.ts', [path, String(row.keys)], row);
     running.push({ row, server, address: checkAddress, seen: [] as (Seen & { ratio: number })[] });
   }
   for (const { row, address } of running) await runLoad(address, row.sent, WARM_SECONDS);
@@ -168,12 +193,16 @@ async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
 }
 
 /** Writes one message for each credential, each behind its length. */
-function writeMessages(name: string, credentials: readonly string[]): string {
+function writeMessages(
+  name: string,
+  credentials: readonly string[],
+  isSampled: (at: number) => boolean = () => true,
+): string {
   const path = join(folder, `${name}.messages`);
   const file = openSync(path, 'w');
   const message = openMessages();
-  for (const credential of credentials) {
-    const bytes = message(`Bearer ${credential}`);
+  for (const [at, credential] of credentials.entries()) {
+    const bytes = message(`Bearer ${credential}`, isSampled(at));
     const length = Buffer.alloc(4);
     length.writeUInt32BE(bytes.length);
     writeSync(file, Buffer.concat([length, bytes]));

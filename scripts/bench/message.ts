@@ -4,7 +4,10 @@ import protobuf from 'protobufjs';
 const PROTO = join(import.meta.dirname, '..', '..', 'proto');
 
 /** A browser's request as Envoy 1.40 asks about it with raw headers: 23 of them, about 2 kB. */
-function headersOf(authorization: string): readonly (readonly [string, string])[] {
+function headersOf(
+  authorization: string,
+  traceFlags: string,
+): readonly (readonly [string, string])[] {
   return [
     [':authority', 'api.example.com'],
     [':path', '/v1/reports/2026/11/summary?format=json&page=2'],
@@ -26,7 +29,7 @@ function headersOf(authorization: string): readonly (readonly [string, string])[
     ['sec-ch-ua-mobile', '?0'],
     ['sec-ch-ua-platform', '"Linux"'],
     ['priority', 'u=1, i'],
-    ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
+    ['traceparent', `00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-${traceFlags}`],
     ['tracestate', `vendor=${'t'.repeat(120)}`],
     ['x-forwarded-for', '203.0.113.9, 10.0.0.1'],
     ['x-forwarded-proto', 'https'],
@@ -39,14 +42,14 @@ function peer(address: string, port: number) {
   return { address: { socket_address: { address, port_value: port } } };
 }
 
-/** Makes the writer of CheckRequests for one credential each. */
-export function openMessages(): (authorization: string) => Uint8Array {
+/** Makes the writer of CheckRequests for one credential each, of traces that are sampled unless told. */
+export function openMessages(): (authorization: string, isSampled?: boolean) => Uint8Array {
   const root = new protobuf.Root();
   root.resolvePath = (_origin, target) => join(PROTO, target);
   root.loadSync('envoy/service/auth/v3/external_auth.proto', { keepCase: true });
   const type = root.lookupType('envoy.service.auth.v3.CheckRequest');
-  return (authorization) => {
-    const headers = headersOf(authorization);
+  return (authorization, isSampled = true) => {
+    const headers = headersOf(authorization, isSampled ? '01' : '00');
     const value = (name: string) => headers.find((header) => header[0] === name)?.[1] ?? '';
     const http = {
       id: '1234567890123456789',

@@ -24,9 +24,19 @@ const YOUNG_SPACE = '--max-semi-space-size=16';
 const STREAMS = 16;
 const hasTaskset = spawnSync('taskset', ['--version']).status === 0;
 
-/** Starts a server on the first core and waits until it says that it is ready. */
-export function startServer(file: string, args: readonly string[]): Promise<ChildProcess> {
-  const child = runPinned(0, file, args);
+export type Surroundings = {
+  /** The first unless told. */
+  readonly core?: number | undefined;
+  readonly env?: { readonly [name: string]: string } | undefined;
+};
+
+/** Starts a server on a core and waits until it says that it is ready. */
+export function startServer(
+  file: string,
+  args: readonly string[],
+  { core = 0, env }: Surroundings = {},
+): Promise<ChildProcess> {
+  const child = runPinned(core, file, args, env);
   return new Promise((resolve, reject) => {
     child.once('message', () => resolve(child));
     child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
@@ -65,10 +75,18 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
-function runPinned(core: number, file: string, args: readonly string[]): ChildProcess {
+function runPinned(
+  core: number,
+  file: string,
+  args: readonly string[],
+  env: Surroundings['env'] = {},
+): ChildProcess {
   const path = join(import.meta.dirname, file);
-  const execArgv = [YOUNG_SPACE];
-  const child = fork(path, [...args], { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(path, [...args], {
+    execArgv: [YOUNG_SPACE],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: { ...process.env, ...env },
+  });
   pin(core, child.pid);
   return child;
 }

@@ -32,6 +32,8 @@ export type CheckServer = {
 const BUDGET_MS_MAX = 150;
 const BUDGET_MARGIN_MS = 20;
 const RECEIVE_BYTES_MAX = 8 * 1024 * 1024;
+/** Envoy's own span, where Envoy traces (W3C Trace Context). */
+const TRACEPARENT = 'traceparent';
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': RECEIVE_BYTES_MAX,
@@ -46,11 +48,14 @@ export async function openCheckServer(options: {
   readonly tls?: ServerTls | undefined;
   readonly protocol: Protocol;
   readonly handleCheck: HandleCheck;
+  /** Whether checks are traced: they then hear of the `traceparent` of their call. */
+  readonly isTraced?: boolean;
 }): Promise<CheckServer> {
-  const { address, tls, protocol, handleCheck } = options;
+  const { address, tls, protocol, handleCheck, isTraced = false } = options;
   const server = new Server(CHANNEL_OPTIONS);
   const health = createHealth();
-  server.addService(checkService(), { Check: checkMethod(handleCheck, tls?.clientNames) });
+  const check = checkMethod(handleCheck, tls?.clientNames, isTraced);
+  server.addService(checkService(), { Check: check });
   server.addService(healthService(protocol), { Check: health.check, Watch: health.watch });
   await removeStaleSocket(address);
   const secure = tls && createTlsCredentials(tls);
@@ -105,7 +110,11 @@ function codec(side: 'request' | 'response', type: protobuf.Type) {
   };
 }
 
-function checkMethod(handleCheck: HandleCheck, clientNames: readonly string[] | undefined) {
+function checkMethod(
+  handleCheck: HandleCheck,
+  clientNames: readonly string[] | undefined,
+  isTraced: boolean,
+) {
   const mayAsk = clientNames && createNameCheck(clientNames);
   return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
     if (mayAsk && !mayAsk(call)) {
@@ -113,7 +122,8 @@ function checkMethod(handleCheck: HandleCheck, clientNames: readonly string[] | 
       return;
     }
     const timeoutMs = timeLeftMs(call.getDeadline());
-    handleCheck(call.request, budgetMs(timeoutMs), timeoutMs).then(
+    const carried = isTraced ? call.metadata.get(TRACEPARENT).map(String) : undefined;
+    handleCheck(call.request, budgetMs(timeoutMs), timeoutMs, carried).then(
       (bytes) => answer(null, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
       (cause) => answer({ code: status.INTERNAL, details: String(cause) }),
     );

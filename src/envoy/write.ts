@@ -1,7 +1,7 @@
 import type { DecisionFacts } from '../core/audit.ts';
 import { corsHeaders, preflightHeaders, type ResponseHeader } from '../core/cors.ts';
 import type { Allow, Decision, Refusal, Reply } from '../core/decision.ts';
-import { limitHeaders, retryAfterSeconds } from '../core/limit-headers.ts';
+import { limitHeaders, retryAfterSeconds, secondsUntil } from '../core/limit-headers.ts';
 import type { Policy } from '../core/policy.ts';
 import { challengeOf, refusalJson, refusalProblem, refusalText } from '../core/refusal.ts';
 import { isGrpc, type Request } from '../core/request.ts';
@@ -30,6 +30,13 @@ export type CheckAnswer =
       readonly body: string;
     };
 
+/** What an answer says besides its decision; `traceId` of a check that is traced. */
+export type AnswerContext = {
+  readonly facts: DecisionFacts;
+  readonly nowMs: number;
+  readonly traceId?: string | undefined;
+};
+
 const PERMISSION_DENIED = 7;
 const UNKNOWN = 2;
 const GRPC_MESSAGE_BYTES_MAX = 512;
@@ -55,7 +62,7 @@ export function writeDecision(
   policy: Policy,
   request: Request,
   decision: Decision,
-  context: { readonly facts: DecisionFacts; readonly nowMs: number },
+  context: AnswerContext,
 ): CheckAnswer {
   const { facts, nowMs } = context;
   switch (decision.kind) {
@@ -64,7 +71,7 @@ export function writeDecision(
     case 'reply':
       return { ...writeReply(decision), facts };
     case 'deny':
-      return { ...writeRefusal(policy, request, decision, nowMs), facts };
+      return { ...writeRefusal(policy, request, decision, context), facts };
   }
 }
 
@@ -100,8 +107,13 @@ function writeReply(decision: Reply) {
   return denied(204, headers, '');
 }
 
-function writeRefusal(policy: Policy, request: Request, refusal: Refusal, nowMs: number) {
-  const text = refusalText(policy.errors, refusal.reason, request.id);
+function writeRefusal(
+  policy: Policy,
+  request: Request,
+  refusal: Refusal,
+  { nowMs, traceId }: AnswerContext,
+) {
+  const text = refusalText(policy.errors, refusal.reason, request.id, traceId);
   const headers = refusalHeaders(policy, request, refusal, nowMs);
   const challenge = challengeOf(policy, refusal, text);
   if (challenge !== undefined) headers.push(['www-authenticate', challenge]);
@@ -128,16 +140,20 @@ function refusalHeaders(
     headers.push(['x-postern-reason', refusal.reason]);
   }
   headers.push(...limitHeaders(policy.rateLimitHeaders, refusal.taken, nowMs));
-  const waitSeconds = retryAfterSeconds(refusal.taken, nowMs);
-  if (waitSeconds !== undefined && refusal.reason === 'rate_limited') {
-    headers.push(['retry-after', String(waitSeconds)]);
-  }
-  if (refusal.reason === 'unavailable') headers.push(['retry-after', '1']);
+  const waitSeconds = waitOf(refusal, nowMs);
+  if (waitSeconds !== undefined) headers.push(['retry-after', String(waitSeconds)]);
   const cors = refusal.route?.cors;
   for (const { name, value, mode } of cors ? corsHeaders(cors, refusal.corsOrigin) : []) {
     if (mode !== 'replace_existing') headers.push([name, value]);
   }
   return headers;
+}
+
+/** What Retry-After says; undefined where waiting is not what helps, or nobody knows how long. */
+function waitOf({ reason, taken, retryAtMs }: Refusal, nowMs: number): number | undefined {
+  if (reason === 'unavailable') return 1;
+  if (reason === 'rate_limited') return retryAfterSeconds(taken, nowMs);
+  return retryAtMs === undefined ? undefined : secondsUntil(retryAtMs, nowMs);
 }
 
 function denied(status: number, headers: readonly Header[], body: string) {
