@@ -1,4 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Monitoring, type MonitoringSources, openMonitoring } from './monitoring.ts';
+import { json, type Page } from './page.ts';
 
 /** What the operations listener tells. */
 export type OpsSources = {
@@ -7,39 +9,50 @@ export type OpsSources = {
   readonly unready: () => readonly string[];
   /** How the store is, as /readyz shows it. */
   readonly store: () => object;
-  readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>;
+  /** What is counted, in the form that the scraper accepts. */
+  readonly metrics: (
+    accept: string | undefined,
+  ) => Promise<{ readonly text: string; readonly contentType: string }>;
+  readonly monitoring: MonitoringSources;
 };
+
+const NOWHERE = 'See /health, /livez, /readyz, /metrics, /monitoring.';
 
 export type OpsServer = {
   readonly address: string;
   readonly close: () => Promise<void>;
 };
 
-type Page = { readonly status: number; readonly contentType: string; readonly body: string };
-
-/** Starts /health, /livez, /readyz and /metrics on `host:port`. */
+/** Starts /health, /livez, /readyz, /metrics and /monitoring on `host:port`. */
 export async function openOpsServer(address: string, sources: OpsSources): Promise<OpsServer> {
+  const monitoring = openMonitoring(sources.monitoring);
   const server = createServer((request, response) => {
-    answer(sources, request).then(
+    answer({ ...sources, page: monitoring.page }, request).then(
       (page) => send(response, request, page),
       () => send(response, request, { status: 500, contentType: 'text/plain', body: 'failed\n' }),
     );
   });
   server.headersTimeout = 5000;
   server.requestTimeout = 10_000;
-  const port = await listen(server, address);
+  const port = await listen(server, address).catch((cause) => {
+    monitoring.close();
+    throw cause;
+  });
   return {
     address: address.replace(/:\d+$/, `:${port}`),
     close: () =>
       new Promise((resolve) => {
+        monitoring.close();
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
 }
 
-async function answer(sources: OpsSources, request: IncomingMessage): Promise<Page> {
-  const path = (request.url ?? '').replace(/\?.*$/s, '');
+type Answering = Omit<OpsSources, 'monitoring'> & Pick<Monitoring, 'page'>;
+
+async function answer(sources: Answering, request: IncomingMessage): Promise<Page> {
+  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return json(405, { error: 'METHOD_NOT_ALLOWED', message: 'Use GET.' });
   }
@@ -55,16 +68,15 @@ async function answer(sources: OpsSources, request: IncomingMessage): Promise<Pa
       return json(503, { status: 'unready', because: unready, store });
     }
     case '/metrics': {
-      const { text, contentType } = await sources.metrics();
+      const { text, contentType } = await sources.metrics(request.headers.accept);
       return { status: 200, contentType, body: text };
     }
-    default:
-      return json(404, { error: 'NOT_FOUND', message: 'See /health, /livez, /readyz, /metrics.' });
+    default: {
+      const { accept } = request.headers;
+      const page = await sources.page({ path, query: new URLSearchParams(query), accept });
+      return page ?? json(404, { error: 'NOT_FOUND', message: NOWHERE });
+    }
   }
-}
-
-function json(status: number, body: object): Page {
-  return { status, contentType: 'application/json', body: JSON.stringify(body) };
 }
 
 function send(response: ServerResponse, request: IncomingMessage, page: Page): void {
@@ -72,6 +84,7 @@ function send(response: ServerResponse, request: IncomingMessage, page: Page): v
     'content-type': page.contentType,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
+    ...page.headers,
   });
   response.end(request.method === 'HEAD' ? undefined : page.body);
 }
