@@ -1,22 +1,24 @@
 import { hash, randomBytes } from 'node:crypto';
 import { createApi } from './api/api.ts';
 import { judgeAdminToken, mintAdminToken } from './app/admin-token.ts';
+import { openPlaces } from './app/alerts.ts';
+import { announce, openAudit } from './app/audit.ts';
 import { applyChange, refuseChange } from './app/changes.ts';
 import { type ClashGuard, createClashGuard } from './app/clashes.ts';
 import { copyBetween } from './app/copy.ts';
 import { apiParts, openApi, openCheck, openOps } from './app/listeners.ts';
-import { hostAddresses, openParts, type Parts, portsOf } from './app/parts.ts';
+import { hostAddresses, openParts, type Parts, portsOf, version } from './app/parts.ts';
 import { maskingRecords, openStore } from './app/store.ts';
 import { untilStoreAnswers, watchStore, writeUnanswered } from './app/store-health.ts';
+import { openTraces } from './app/trace.ts';
 import { openUpkeep } from './app/upkeep.ts';
 import { readEnvironment } from './config/environment.ts';
 import { type OpenPolicy, openPolicy, type PolicyChange } from './config/open-policy.ts';
 import { writeProblem } from './config/problem.ts';
 import type { Policy } from './core/policy.ts';
 import { openTokenVerifier } from './jwt/verifier.ts';
-import { openLineWriter } from './observe/audit/line-writer.ts';
-import { openLog } from './observe/log.ts';
 import { createMask } from './observe/audit/recorder.ts';
+import { openLog } from './observe/log.ts';
 import type { Store, Trip } from './store/store.ts';
 
 /** What stands in the way of opening, one problem a line. */
@@ -45,7 +47,6 @@ export type LocalApi = {
   readonly close: () => Promise<void>;
 };
 
-const STDOUT = 1;
 const FLUSH_MS = 2000;
 /** Time for Envoy to see NOT_SERVING before connections close. */
 const NOTICE_MS = 1000;
@@ -63,6 +64,11 @@ export async function openApp(options: AppOptions): Promise<App | Problems> {
   const heard: Heard = {};
   const opened = await openHeardPolicy(options.path, heard);
   if ('problems' in opened) return opened;
+  const places = await openPlaces(opened.settings, options.path);
+  if (places && 'problem' in places) {
+    await opened[Symbol.asyncDispose]();
+    return { problems: [places.problem] };
+  }
   const log = openLog(options.logLevel);
   if (judged) log.warn(judged.warning);
   for (const warning of opened.warnings) log.warn(writeProblem(warning));
@@ -76,7 +82,16 @@ export async function openApp(options: AppOptions): Promise<App | Problems> {
     await Promise.all([store.close(), opened[Symbol.asyncDispose]()]);
     return { problems: clashes };
   }
-  const parts = openParts({ opened, env, log, store, writer: openLineWriter(STDOUT) });
+  const traces = await openTraces(env, version(), log);
+  const known = { opened, env, log, store, traces, places };
+  const count: Heard['delivery'] = (...told) => heard.delivery?.(...told);
+  const around = { path: options.path, version: version(), log, count };
+  const audit = await openAudit(opened.settings, around).catch(async (cause) => {
+    await Promise.all([store.close(), opened[Symbol.asyncDispose]()]);
+    throw cause;
+  });
+  const parts = openParts({ ...known, audit });
+  heard.delivery = parts.metrics.webhook.count;
   heard.accept = guard.judge;
   heard.trip = parts.metrics.trip;
   heard.change = (change) => applyChange(parts, change);
@@ -118,7 +133,7 @@ export async function openLocalApi(options: {
       records: maskingRecords(store, opened.policy, mask),
       ports: portsOf(store, tokens),
       // The stream is the server's; the store keeps the event.
-      tell: () => {},
+      tellChange: () => undefined,
       hostAddresses: hostAddresses(),
     }),
     adminDigests: async () => [hash('sha256', token, 'hex')],
@@ -168,6 +183,7 @@ type Heard = {
   trip?: (trip: Trip) => void;
   accept?: (policy: Policy) => Promise<readonly string[]>;
   change?: (change: PolicyChange) => void;
+  delivery?: Parts['metrics']['webhook']['count'];
   problem?: (texts: readonly string[]) => void;
 };
 
@@ -184,14 +200,13 @@ async function openHeardPolicy(path: string, heard: Heard): Promise<OpenPolicy |
 
 /** Opens the listeners and tells where they are; the answer closes everything. */
 async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<void>> {
-  const { writer } = parts;
   const closing: (() => Promise<void>)[] = [];
   try {
     const check = await openCheck(parts);
     closing.unshift(() => check.close(GRACE_MS));
     const api = await openApi(parts);
     if (api) closing.unshift(api.close);
-    const ops = await openOps(parts);
+    const ops = await openOps(parts, api !== undefined);
     const upkeep = openUpkeep({
       store: parts.records,
       policy: parts.opened.policy,
@@ -200,9 +215,9 @@ async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<voi
       onFailure: (cause) => parts.log.error({ err: cause }, 'the upkeep of the store failed'),
     });
     const watch = watchStore({ ...parts, onUp: () => void guard.catchUp() });
-    announce(writer, 'check', check.address);
-    if (api) announce(writer, 'api', api.address);
-    announce(writer, 'ops', ops.address);
+    announce(parts.audit, 'check', check.address);
+    if (api) announce(parts.audit, 'api', api.address);
+    announce(parts.audit, 'ops', ops.address);
     return async () => {
       parts.log.info('draining');
       parts.state.isDraining = true;
@@ -210,8 +225,9 @@ async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<voi
       watch.close();
       await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
       await Promise.all([check.close(GRACE_MS), api?.close(), upkeep.close()]);
+      await parts.alerts.close();
       await parts.store.close();
-      await writer.flush(FLUSH_MS);
+      await Promise.all([parts.audit.close(FLUSH_MS), parts.traces?.close(FLUSH_MS)]);
       await ops.close();
       await closeSources(parts);
       parts.log.info('stopped');
@@ -226,12 +242,4 @@ async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<voi
 async function closeSources({ tokens, opened }: Parts): Promise<void> {
   await tokens[Symbol.asyncDispose]();
   await opened[Symbol.asyncDispose]();
-}
-
-function announce(
-  writer: Parts['writer'],
-  listener: 'check' | 'api' | 'ops',
-  address: string,
-): void {
-  writer.write(JSON.stringify({ msg: 'listening', listener, address }));
 }

@@ -6,6 +6,7 @@ import { openWatch } from '../config/watch.ts';
 import type { CheckServer } from '../envoy/server.ts';
 import type { ServerTls } from '../envoy/tls.ts';
 import type { Logger } from '../observe/log.ts';
+import type { Validity } from '../observe/metrics/certificate.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 
 const POLL_MS = 2000;
@@ -40,23 +41,31 @@ export function readTls({ cert, key, clientCa, clientNames }: TlsFiles): ServerT
 export function keepCertificateFresh(kept: Kept): () => void {
   const { files, metrics, log } = kept;
   let held = kept.first;
+  let hasFailed = false;
   const take = () => {
     watch.follow(stampsOf(files));
     try {
       const next = readTls(files);
-      if (isSame(held, next)) return;
+      if (isSame(held, next)) {
+        if (hasFailed) metrics.certificate(true, validityOf(held));
+        hasFailed = false;
+        return;
+      }
       kept.server.renew(next);
       held = next;
-      const notAfterMs = notAfterMsOf(next);
-      metrics.certificate(true, notAfterMs);
-      log.info({ until: new Date(notAfterMs).toISOString() }, 'the certificate is renewed');
+      hasFailed = false;
+      const validity = validityOf(next);
+      metrics.certificate(true, validity);
+      const until = new Date(validity.notAfterMs).toISOString();
+      log.info({ until }, 'the certificate is renewed');
     } catch (cause) {
-      metrics.certificate(false, notAfterMsOf(held));
+      hasFailed = true;
+      metrics.certificate(false, validityOf(held));
       log.error({ err: cause }, 'the certificate cannot be renewed: the one before stays');
     }
   };
   const watch = openWatch(take, kept.pollMs ?? POLL_MS);
-  metrics.certificate(true, notAfterMsOf(held));
+  metrics.certificate(true, validityOf(held));
   // What changed between the first reading and now is found here.
   take();
   return watch.close;
@@ -76,7 +85,8 @@ function isSame(one: ServerTls, other: ServerTls): boolean {
   );
 }
 
-/** When the first certificate of a chain, which is the listener's own, ends. */
-function notAfterMsOf({ cert }: ServerTls): number {
-  return new X509Certificate(cert).validToDate.getTime();
+/** When the first certificate of a chain, which is the listener's own, begins and ends. */
+function validityOf({ cert }: ServerTls): Validity {
+  const { validFromDate, validToDate } = new X509Certificate(cert);
+  return { notBeforeMs: validFromDate.getTime(), notAfterMs: validToDate.getTime() };
 }

@@ -4,17 +4,23 @@ import type { TokenEvent } from '../jwt/settings.ts';
 import type { TokenVerifier } from '../jwt/verifier.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import type { Alerts } from './alerts.ts';
 
 /** Who hears of changes from outside. */
 export type Listeners = {
   readonly tokens: TokenVerifier;
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly alerts: Pick<Alerts, 'use'>;
 };
 
 /** Puts a new policy in force, and tells what it changes. */
-export function applyChange({ tokens, metrics, log }: Listeners, change: PolicyChange): void {
+export function applyChange(
+  { tokens, metrics, log, alerts }: Listeners,
+  change: PolicyChange,
+): void {
   tokens.use(change.policy.issuers);
+  alerts.use(change.policy.alerts.webhooks);
   metrics.reload(true, Date.now(), change.policy.hash);
   for (const warning of change.warnings) log.warn(writeProblem(warning));
   for (const looser of change.loosened)
@@ -25,7 +31,7 @@ export function applyChange({ tokens, metrics, log }: Listeners, change: PolicyC
 
 /** Tells why a new policy was not taken. */
 export function refuseChange(
-  { metrics, log }: Omit<Listeners, 'tokens'>,
+  { metrics, log }: Pick<Listeners, 'metrics' | 'log'>,
   problems: readonly string[],
 ): void {
   metrics.reload(false, Date.now(), '');
@@ -34,7 +40,10 @@ export function refuseChange(
 }
 
 /** Counts what happens to key sets and cached tokens, and tells what went wrong. */
-export function hearToken(event: TokenEvent, { metrics, log }: Omit<Listeners, 'tokens'>): void {
+export function hearToken(
+  event: TokenEvent,
+  { metrics, log }: Pick<Listeners, 'metrics' | 'log'>,
+): void {
   if (event.kind === 'cache') {
     metrics.tokenCache(event.hit ? 'hit' : 'miss');
     return;

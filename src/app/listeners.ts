@@ -7,10 +7,11 @@ import { PortFailure } from '../core/ports.ts';
 import { type CheckRecord, createHandleCheck } from '../envoy/authorization.ts';
 import { loadProtocol } from '../envoy/protocol.ts';
 import { type CheckServer, openCheckServer } from '../envoy/server.ts';
-import { createRecorder } from '../observe/audit/recorder.ts';
+import { createKeeper, createRecorder } from '../observe/audit/recorder.ts';
 import { type OpsServer, openOpsServer } from '../observe/ops/server.ts';
 import { adminDigests } from './admin-token.ts';
 import { keepCertificateFresh, readTls } from './certificate.ts';
+import { monitoringSources, unreadyOf } from './monitoring.ts';
 import type { Parts } from './parts.ts';
 import { storePage } from './store-health.ts';
 import { createThrottle } from './throttle.ts';
@@ -22,7 +23,7 @@ const PORT_FAILURE_LOG_MS = 1000;
 
 /** Opens the gRPC listener that Envoy asks. Its certificate, if it has one, follows its files. */
 export async function openCheck(parts: Parts): Promise<CheckServer> {
-  const { opened, log, metrics, ports, hostAddresses } = parts;
+  const { opened, log, metrics, ports, hostAddresses, traces } = parts;
   const protocol = loadProtocol();
   const throttle = createThrottle(PORT_FAILURE_LOG_MS);
   const handleCheck = createHandleCheck({
@@ -31,11 +32,13 @@ export async function openCheck(parts: Parts): Promise<CheckServer> {
     now: Date.now,
     hostAddresses,
     record: recordWith(parts),
+    keep: parts.audit.mode === 'blocking' ? createKeeper(parts) : undefined,
     watch: watchWiring(parts),
-    onFailure: (cause) => {
+    trace: traces?.trace,
+    onFailure: (cause, traceId) => {
       metrics.failure(cause instanceof PortFailure ? 'port' : 'bug');
       const tell = (untold?: number) =>
-        log.error({ err: cause, untold }, 'a check failed and was denied');
+        log.error({ err: cause, untold, trace_id: traceId }, 'a check failed and was denied');
       if (cause instanceof PortFailure) throttle(cause.message, tell);
       else tell();
     },
@@ -43,7 +46,8 @@ export async function openCheck(parts: Parts): Promise<CheckServer> {
   const { address, tls } = opened.settings.listen.check;
   const first = tls && readTls(tls);
   const listen = { address: writeListen(address), tls: first };
-  const server = await openCheckServer({ ...listen, protocol, handleCheck });
+  const isTraced = traces !== undefined;
+  const server = await openCheckServer({ ...listen, protocol, handleCheck, isTraced });
   if (!tls || !first) return server;
   const endWatch = keepCertificateFresh({ files: tls, first, server, metrics, log });
   const close = (graceMs: number) => {
@@ -69,27 +73,28 @@ export async function openApi(parts: Parts): Promise<ApiServer | undefined> {
 }
 
 /**
- * Opens /health, /livez, /readyz and /metrics. A store that does not answer makes a process unready only at its start:
- * later, one sick Redis would take every Postern out at once, and with them what they still can judge.
+ * Opens /health, /livez, /readyz, /metrics and /monitoring. A store that does not answer makes a process unready only at
+ * its start: later, one sick Redis would take every Postern out at once, and with them what they still can judge.
  */
-export function openOps({ opened, metrics, state, store }: Parts): Promise<OpsServer> {
+export function openOps(parts: Parts, hasApi: boolean): Promise<OpsServer> {
+  const { opened, metrics, store } = parts;
   const { kind } = opened.settings.store;
-  const reasons = () => [state.isDraining ? 'draining' : undefined, store.health().unready];
   return openOpsServer(writeListen(opened.settings.listen.ops), {
     product: () => opened.policy().product,
-    unready: () => reasons().filter((reason) => reason !== undefined),
+    unready: () => unreadyOf(parts),
     store: () => storePage(kind, store.health()),
-    metrics: async () => ({ text: await metrics.text(), contentType: metrics.contentType }),
+    metrics: metrics.page,
+    monitoring: monitoringSources(parts, hasApi),
   });
 }
 
 /** What the management API works with. */
 export function apiParts(
-  parts: Pick<Parts, 'opened' | 'env' | 'log' | 'store' | 'records' | 'ports' | 'tell'> & {
+  parts: Pick<Parts, 'opened' | 'env' | 'log' | 'store' | 'records' | 'ports' | 'tellChange'> & {
     readonly hostAddresses: ReadonlySet<string>;
   },
 ): ApiParts {
-  const { opened, env, log, store, records, ports, tell, hostAddresses } = parts;
+  const { opened, env, log, store, records, ports, tellChange, hostAddresses } = parts;
   return {
     store: records,
     ports,
@@ -98,7 +103,7 @@ export function apiParts(
     now: Date.now,
     randomBytes,
     adminDigests: () => adminDigests(store, env['POSTERN_ADMIN_TOKEN']),
-    onEvent: tell,
+    onEvent: tellChange,
     onFailure: (cause) => log.error({ err: cause }, 'a management request failed'),
     hostAddresses,
   };
@@ -109,9 +114,11 @@ function recordWith(parts: Parts): (record: CheckRecord) => void {
   const recorder = createRecorder(parts);
   return (record) => {
     recorder(record);
-    const { decision, request } = record;
+    parts.alerts.watch(record);
+    const { decision, request, traceId } = record;
     if (decision.kind !== 'deny' || decision.detail === undefined) return;
     const { reason, detail } = decision;
-    parts.log.debug({ reason, detail, request_id: request.id }, 'refused');
+    const ids = { request_id: request.id, trace_id: traceId };
+    parts.log.debug({ reason, detail, ...ids }, 'refused');
   };
 }

@@ -1,5 +1,7 @@
+import { alertsCommand } from './alerts.ts';
 import { readArguments } from './arguments.ts';
 import { auditCommand } from './audit.ts';
+import { auditVerifyCommand } from './audit-verify.ts';
 import type { Command } from './command.ts';
 import { findCommand, unknownCommand, writeHelp, writeOverview } from './help.ts';
 import { initCommand } from './init.ts';
@@ -44,6 +46,8 @@ const COMMANDS: readonly Command[] = [
   keysNewCommand(),
   ...PEOPLE.flatMap(allFive),
   auditCommand(),
+  auditVerifyCommand(),
+  alertsCommand(),
   storeCopyCommand(),
 ];
 

@@ -10,7 +10,7 @@ async function commands(): Promise<readonly string[]> {
       line
         .trim()
         .split(/ {2,}/, 1)[0]
-        ?.replace(/( [A-Z]+)+$/, '') ?? '',
+        ?.replace(/( [A-Z]+…?)+$/, '') ?? '',
   );
 }
 
@@ -23,6 +23,8 @@ test('the overview lists every command', async () => {
     ...[...keys, 'verify', 'import', 'scanner', 'new'].map((verb) => `keys ${verb}`),
     ...groups.flatMap((group) => verbs.map((verb) => `${group} ${verb}`)),
     'audit',
+    'audit verify',
+    'alerts',
     'store copy',
   ]);
 });

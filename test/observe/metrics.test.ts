@@ -8,7 +8,7 @@ function open(health: HealthReading) {
   const metrics = createMetrics({
     store: () => ({ subjects: 0, forgotten: 0, dropped: 0, failures: 0 }),
     health: () => current,
-    audit: () => ({ waitingBytes: 0, dropped: 0 }),
+    audit: () => [],
     jwks: () => [],
     build: { version: '0', node: '0' },
   });

@@ -1,9 +1,19 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from './prom-client.ts';
 
-/** Counts readings of the listener's certificate, and shows when the one in use ends (epoch ms). */
-export function certificateMetric(
-  registry: Registry,
-): (isLoaded: boolean, notAfterMs: number) => void {
+/** When a certificate begins and ends, epoch ms. */
+export type Validity = { readonly notBeforeMs: number; readonly notAfterMs: number };
+
+/** The certificate in use; `isLoaded` is false while the one that its files hold cannot be used. */
+export type CertificateReading = Validity & { readonly isLoaded: boolean };
+
+export type CertificateMetric = {
+  readonly note: (isLoaded: boolean, held: Validity) => void;
+  /** Undefined without TLS. */
+  readonly read: () => CertificateReading | undefined;
+};
+
+/** Counts readings of the listener's certificate, and shows when the one in use ends. */
+export function certificateMetric(registry: Registry): CertificateMetric {
   const registers = [registry];
   const loads = new Counter({
     name: 'postern_certificate_loads_total',
@@ -18,8 +28,11 @@ export function certificateMetric(
     labelNames: ['listener'] as const,
     registers,
   });
-  return (isLoaded, notAfterMs) => {
+  let reading: CertificateReading | undefined;
+  const note = (isLoaded: boolean, held: Validity) => {
     loads.inc({ outcome: isLoaded ? 'ok' : 'failed' });
-    notAfter.set({ listener: 'check' }, notAfterMs / 1000);
+    notAfter.set({ listener: 'check' }, held.notAfterMs / 1000);
+    reading = { ...held, isLoaded };
   };
+  return { note, read: () => reading };
 }

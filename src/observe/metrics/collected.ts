@@ -1,4 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import { addAudit, type SinkReading } from './audit.ts';
+import { Gauge, type Registry } from './prom-client.ts';
+import { addSpans, type SpansReading } from './spans.ts';
 
 /** What the metrics ask when they are scraped. */
 export type MetricSources = {
@@ -9,9 +11,11 @@ export type MetricSources = {
     readonly failures: number;
   };
   readonly health: () => HealthReading;
-  readonly audit: () => { readonly waitingBytes: number; readonly dropped: number };
+  readonly audit: () => readonly SinkReading[];
   readonly jwks: () => readonly JwksReading[];
   readonly build: { readonly version: string; readonly node: string };
+  /** Present where checks are traced. */
+  readonly spans?: (() => SpansReading) | undefined;
 };
 
 /** How the store is; `node` is `host:port`, of the policy or of the Cluster. */
@@ -58,18 +62,14 @@ export function addCollected(registry: Registry, sources: MetricSources): void {
     'Writes of buffered figures that failed and were tried again.',
     () => sources.store().failures,
   );
-  collected('audit_dropped', 'Audit lines dropped.', () => sources.audit().dropped);
-  collected(
-    'audit_waiting_bytes',
-    'Audit bytes not yet written.',
-    () => sources.audit().waitingBytes,
-  );
+  addAudit(registry, sources.audit);
   const flag = (name: string, help: string, read: (one: HealthReading) => boolean) =>
     collected(name, help, () => (read(sources.health()) ? 1 : 0));
   flag('store_up', '1 while the store answers.', (one) => one.isUp);
   flag('degraded', '1 while decisions are made without the store.', (one) => one.isDegraded);
   addBreakers(registry, sources);
   addJwks(registry, sources);
+  if (sources.spans) addSpans(registry, sources.spans);
 }
 
 function addBreakers(registry: Registry, sources: MetricSources): void {

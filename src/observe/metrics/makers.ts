@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from './prom-client.ts';
 
 /** Buckets of durations, seconds; none below a tenth of a millisecond can be told apart. */
 export const BUCKETS_SECONDS = [

@@ -1,5 +1,5 @@
-import { Histogram, type Registry } from 'prom-client';
 import { BUCKETS_SECONDS, type Makers } from './makers.ts';
+import { Histogram, type Registry } from './prom-client.ts';
 
 /** A trip to a server of the store; there are a few operations, named in the source. */
 export type TripReading = {
