@@ -1,6 +1,6 @@
+import type { Fault } from './fault.ts';
 import type { Patch } from './guard.ts';
 import { type JsonStep, readJsonPath, readPointer } from './json-path.ts';
-import type { Fault } from './rule.ts';
 import { at, isThere, type Spot, textAt } from './spot.ts';
 
 /** What a JSON patch of an EnvoyPatchPolicy does to ext_authz; undefined where it does nothing to it. */

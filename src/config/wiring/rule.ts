@@ -1,10 +1,8 @@
+import type { Fault } from './fault.ts';
 import type { Guard } from './guard.ts';
 import type { Needs } from './needs.ts';
 import type { Spot } from './spot.ts';
 import type { Connection, Wiring } from './wiring.ts';
-
-/** What undoes the policy, where, and what to do about it. */
-export type Fault = { readonly spot: Spot; readonly message: string };
 
 /** One thing to look for. The name is the anchor in docs/wiring.md; several rules may share one. */
 export type Rule<Name extends string = string> = {

@@ -1,5 +1,6 @@
+import type { Fault } from './fault.ts';
 import { type Guard, lacks, mend, settingOf } from './guard.ts';
-import { aboutGuards, type Fault } from './rule.ts';
+import { aboutGuards } from './rule.ts';
 import { at, isOn, isThere, numberAt, type Spot, textAt } from './spot.ts';
 import { readTimeMs } from './time.ts';
 

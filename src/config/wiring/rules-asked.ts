@@ -1,5 +1,6 @@
+import type { Fault } from './fault.ts';
 import { type Guard, settingOf } from './guard.ts';
-import { aboutConnections, aboutGuards, aboutKind, type Fault, type Rule } from './rule.ts';
+import { aboutConnections, aboutGuards, aboutKind, type Rule } from './rule.ts';
 import {
   at,
   entriesOf,

@@ -1,6 +1,7 @@
+import type { Fault } from './fault.ts';
 import { type Guard, lacks, mend, settingOf } from './guard.ts';
 import type { Needs } from './needs.ts';
-import { aboutConnections, aboutGuards, type Fault, type Rule } from './rule.ts';
+import { aboutConnections, aboutGuards, type Rule } from './rule.ts';
 import {
   at,
   everyMap,

@@ -1,6 +1,7 @@
 import type { ClientIp } from '../../core/policy.ts';
+import type { Fault } from './fault.ts';
 import type { Needs } from './needs.ts';
-import { aboutConnections, aboutKind, aboutMeshes, type Fault, type Rule } from './rule.ts';
+import { aboutConnections, aboutKind, aboutMeshes, type Rule } from './rule.ts';
 import { at, isOn, isThere, isTrue, itemsOf, numberAt, type Spot, textAt } from './spot.ts';
 import type { Connection } from './wiring.ts';
 

@@ -1,6 +1,7 @@
 import { isLoopbackHost, type Listen } from '../location.ts';
+import type { Fault } from './fault.ts';
 import type { Needs } from './needs.ts';
-import type { Fault, Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { at, entriesOf, isThere, itemsOf, numberAt, type Spot, textAt } from './spot.ts';
 import { hasType, type Wiring } from './wiring.ts';
 

@@ -1,5 +1,6 @@
+import type { Fault } from './fault.ts';
 import type { Needs } from './needs.ts';
-import type { Fault, Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { at, everySpot, isThere, itemsOf, type Spot, textAt } from './spot.ts';
 import { hasType, type Wiring } from './wiring.ts';
 

@@ -1,5 +1,6 @@
+import type { Fault } from './fault.ts';
 import type { Needs } from './needs.ts';
-import { aboutConnections, aboutKind, aboutMeshes, type Fault, type Rule } from './rule.ts';
+import { aboutConnections, aboutKind, aboutMeshes, type Rule } from './rule.ts';
 import { at, findAbove, isOn, isThere, isTrue, type Spot, textAt } from './spot.ts';
 import type { Connection } from './wiring.ts';
 

@@ -1,6 +1,7 @@
+import type { Fault } from './fault.ts';
 import { type Guard, lacks, mend, settingOf } from './guard.ts';
 import type { Needs } from './needs.ts';
-import { aboutGuards, aboutMeshes, type Fault, type Rule } from './rule.ts';
+import { aboutGuards, aboutMeshes, type Rule } from './rule.ts';
 import { at, entriesOf, isThere, isTrue, itemsOf, type Spot, textAt } from './spot.ts';
 import type { Wiring } from './wiring.ts';
 
