@@ -1,6 +1,5 @@
-import { type Command, JSON_OPTION } from './command.ts';
-import { CONNECTION, openClient } from './connect.ts';
-import { LIST_OPTIONS, printList } from './list.ts';
+import type { Command } from './command.ts';
+import { BY_TIME, listCommand } from './list.ts';
 import { BY_WORKSPACE, column, type Filter } from './resource.ts';
 import { type Column, isShown } from './table.ts';
 
@@ -8,14 +7,7 @@ const FILTERS: readonly Filter[] = [
   BY_WORKSPACE,
   { option: 'alert', query: 'alert', value: 'NAME', help: 'of this name, as new_country' },
   { option: 'key', query: 'key', value: 'ID', help: 'about this key' },
-  {
-    option: 'from',
-    query: 'from',
-    value: '24h',
-    help: 'from so long ago on, or a time',
-    form: 'time',
-  },
-  { option: 'to', query: 'to', value: 'TIME', help: 'until so long ago, or a time', form: 'time' },
+  ...BY_TIME,
 ];
 
 const COLUMNS: readonly Column[] = [
@@ -30,18 +22,11 @@ const COLUMNS: readonly Column[] = [
 
 /** `alerts`: what a security team should look at, the newest first. */
 export function alertsCommand(): Command {
-  const byFilter = Object.fromEntries(FILTERS.map(({ option, ...rest }) => [option, rest]));
-  const options = { ...byFilter, ...LIST_OPTIONS, ...JSON_OPTION, ...CONNECTION };
-  const listing = { path: '/v1/alerts', filters: FILTERS, columns: COLUMNS, options };
-  return {
-    name: 'alerts',
-    summary: 'list alerts, the newest first',
-    options,
-    run: async (given, session) => {
-      await using client = await openClient(given, session);
-      return await printList(client, listing, given, session);
-    },
-  };
+  return listCommand('alerts', 'list alerts, the newest first', {
+    path: '/v1/alerts',
+    filters: FILTERS,
+    columns: COLUMNS,
+  });
 }
 
 /** `country=CH network=AS64500`. */

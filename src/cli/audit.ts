@@ -1,7 +1,6 @@
 import { textOf } from './answer.ts';
-import { type Command, JSON_OPTION } from './command.ts';
-import { CONNECTION, openClient } from './connect.ts';
-import { LIST_OPTIONS, printList } from './list.ts';
+import type { Command } from './command.ts';
+import { BY_TIME, listCommand } from './list.ts';
 import { column, type Filter } from './resource.ts';
 import { type Column, isShown } from './table.ts';
 
@@ -16,14 +15,7 @@ const FILTERS: readonly Filter[] = [
     value: 'REASON',
     help: 'refused or revoked for this reason',
   },
-  {
-    option: 'from',
-    query: 'from',
-    value: '24h',
-    help: 'from so long ago on, or a time',
-    form: 'time',
-  },
-  { option: 'to', query: 'to', value: 'TIME', help: 'until so long ago, or a time', form: 'time' },
+  ...BY_TIME,
 ];
 
 const COLUMNS: readonly Column[] = [
@@ -38,18 +30,11 @@ const COLUMNS: readonly Column[] = [
 
 /** `audit`: who did what, the newest first. */
 export function auditCommand(): Command {
-  const byFilter = Object.fromEntries(FILTERS.map(({ option, ...rest }) => [option, rest]));
-  const options = { ...byFilter, ...LIST_OPTIONS, ...JSON_OPTION, ...CONNECTION };
-  const listing = { path: '/v1/audit-events', filters: FILTERS, columns: COLUMNS, options };
-  return {
-    name: 'audit',
-    summary: 'list changes and refused requests, the newest first',
-    options,
-    run: async (given, session) => {
-      await using client = await openClient(given, session);
-      return await printList(client, listing, given, session);
-    },
-  };
+  return listCommand('audit', 'list changes and refused requests, the newest first', {
+    path: '/v1/audit-events',
+    filters: FILTERS,
+    columns: COLUMNS,
+  });
 }
 
 /** `key 2ab`, and the admin once. */

@@ -3,6 +3,8 @@ import { parseDuration } from '../schema/duration.ts';
 import { isDone, tellRefusal } from './answer.ts';
 import type { Given, Options } from './arguments.ts';
 import type { Client } from './client.ts';
+import { type Command, JSON_OPTION } from './command.ts';
+import { CONNECTION, openClient } from './connect.ts';
 import { printableJson } from './printable.ts';
 import type { Filter } from './resource.ts';
 import type { Session } from './session.ts';
@@ -16,6 +18,18 @@ export const LIST_OPTIONS: Options = {
   cursor: { value: 'CURSOR', help: 'go on from the next_cursor of a list before' },
 };
 
+/** Filters by time. */
+export const BY_TIME: readonly Filter[] = [
+  {
+    option: 'from',
+    query: 'from',
+    value: '24h',
+    help: 'from so long ago on, or a time',
+    form: 'time',
+  },
+  { option: 'to', query: 'to', value: 'TIME', help: 'until so long ago, or a time', form: 'time' },
+];
+
 const PAGE = 200;
 const DEFAULT_LIMIT = 50;
 
@@ -27,6 +41,26 @@ export type Listing = {
   /** Options of the command, for naming the wrong one. */
   readonly options: Options;
 };
+
+/** A command that lists, and does nothing else. */
+export function listCommand(
+  name: string,
+  summary: string,
+  { path, filters, columns }: Omit<Listing, 'options'>,
+): Command {
+  const byFilter = Object.fromEntries(filters.map(({ option, ...rest }) => [option, rest]));
+  const options = { ...byFilter, ...LIST_OPTIONS, ...JSON_OPTION, ...CONNECTION };
+  const listing = { path, filters, columns, options };
+  return {
+    name,
+    summary,
+    options,
+    run: async (given, session) => {
+      await using client = await openClient(given, session);
+      return await printList(client, listing, given, session);
+    },
+  };
+}
 
 /** Prints a list page by page while it comes: rows under a heading, or one JSON document. */
 export async function printList(
