@@ -3,8 +3,9 @@ import { createApi } from '../api/api.ts';
 import type { ApiParts } from '../api/parts.ts';
 import { type ApiServer, openApiServer } from '../api/server.ts';
 import { writeListen } from '../config/location.ts';
+import type { Answered } from '../core/answered.ts';
 import { PortFailure } from '../core/ports.ts';
-import { type CheckRecord, createHandleCheck } from '../envoy/authorization.ts';
+import { createHandleCheck } from '../envoy/authorization.ts';
 import { loadProtocol } from '../envoy/protocol.ts';
 import { type CheckServer, openCheckServer } from '../envoy/server.ts';
 import { createKeeper, createRecorder } from '../observe/audit/recorder.ts';
@@ -110,7 +111,7 @@ export function apiParts(
 }
 
 /** Metrics and audit of a check; why a credential was refused goes to the log of whoever debugs. */
-function recordWith(parts: Parts): (record: CheckRecord) => void {
+function recordWith(parts: Parts): (record: Answered) => void {
   const recorder = createRecorder(parts);
   return (record) => {
     recorder(record);

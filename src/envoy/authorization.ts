@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type DecisionFacts, decisionFacts } from '../core/audit.ts';
+import type { Answered } from '../core/answered.ts';
+import { decisionFacts } from '../core/audit.ts';
 import { check } from '../core/check.ts';
-import { type Decision, deny } from '../core/decision.ts';
+import { deny } from '../core/decision.ts';
 import type { Policy } from '../core/policy.ts';
 import { PortFailure, type Ports } from '../core/ports.ts';
-import type { Request } from '../core/request.ts';
 import type { CheckTrace, TraceCheck, TraceQuestion } from '../core/trace.ts';
 import { giveBack, portsWithin } from './deadline.ts';
 import { decodeCheck, NO_QUESTION } from './decode.ts';
@@ -12,21 +12,6 @@ import { createEncoder } from './encode.ts';
 import { readCheck } from './read.ts';
 import type { Sight, WatchWiring } from './wiring.ts';
 import { type CheckAnswer, writeDecision, writeLastResort } from './write.ts';
-
-/** One answered check, for metrics and audit. */
-export type CheckRecord = {
-  readonly policy: Policy;
-  readonly request: Request;
-  readonly decision: Decision;
-  readonly facts: DecisionFacts;
-  readonly timeMs: number;
-  readonly tookMs: number;
-  /** The trace that the check stands in, and its span where it is recorded; only with tracing on. */
-  readonly traceId?: string | undefined;
-  readonly spanId?: string | undefined;
-  /** `keep` has recorded it. */
-  readonly isKept?: boolean | undefined;
-};
 
 /** What a check needs besides its message. */
 export type Authorization = {
@@ -37,13 +22,13 @@ export type Authorization = {
   readonly now: () => number;
   readonly hostAddresses: ReadonlySet<string>;
   /** Never awaited; buffered by whoever listens. */
-  readonly record: (record: CheckRecord) => void;
+  readonly record: (record: Answered) => void;
   /**
    * Records a check before it is answered: true once it is recorded, false when it is not within so many milliseconds,
    * and then the answer is 503. Undefined for a check that is not to be recorded; absent where no answer waits.
    */
   readonly keep?:
-    | ((record: CheckRecord, withinMs: number) => Promise<boolean> | undefined)
+    | ((record: Answered, withinMs: number) => Promise<boolean> | undefined)
     | undefined;
   /** Looks at every question for what is wrong with the wiring around it. */
   readonly watch?: WatchWiring | undefined;
@@ -98,19 +83,19 @@ type Call = {
   readonly carried: readonly string[];
   readonly startedMs: number;
 };
-type Decided = Pick<CheckRecord, 'policy' | 'request' | 'decision' | 'timeMs'> & {
+type Decided = Pick<Answered, 'policy' | 'request' | 'decision' | 'timeMs'> & {
   readonly trace?: CheckTrace | undefined;
   /** What made the check fail. */
   readonly cause?: unknown;
   readonly isKept?: boolean | undefined;
 };
-type Answered = Decided & { readonly answer: CheckAnswer };
+type Outcome = Decided & { readonly answer: CheckAnswer };
 
 async function answerCheck(
   authorization: Authorization,
   bytes: Uint8Array,
   { budgetMs, timeoutMs, carried, startedMs }: Call,
-): Promise<Answered> {
+): Promise<Outcome> {
   const timeMs = authorization.now();
   const policy = authorization.policy();
   const { asked, request } = readSafely(authorization, policy, bytes);
@@ -146,7 +131,7 @@ async function decide(
   }
 }
 
-function writeAnswer(decided: Decided): Answered {
+function writeAnswer(decided: Decided): Outcome {
   const { policy, request, decision, timeMs, trace } = decided;
   const facts = decisionFacts(policy, decision);
   const context = { facts, nowMs: timeMs, traceId: trace?.traceId };
@@ -194,9 +179,9 @@ function traceSafely(
 /** Waits until a check is recorded. One that cannot be is refused, and what it took is given back. */
 async function keepSafely(
   authorization: Authorization,
-  answered: Answered,
+  answered: Outcome,
   { budgetMs, startedMs }: Call,
-): Promise<Answered> {
+): Promise<Outcome> {
   const tookMs = performance.now() - startedMs;
   try {
     const keeping = authorization.keep?.(recordOf(answered, tookMs), budgetMs - tookMs);
@@ -212,14 +197,14 @@ async function keepSafely(
   return writeAnswer({ ...answered, decision: { ...decision, ...refusal, taken: undefined } });
 }
 
-function recordOf(answered: Answered, tookMs: number): CheckRecord {
+function recordOf(answered: Outcome, tookMs: number): Answered {
   const { policy, request, decision, timeMs, trace, isKept } = answered;
   const { facts } = answered.answer;
   const record = { policy, request, decision, facts, timeMs, tookMs, isKept };
   return trace ? { ...record, ...idsOf(trace) } : record;
 }
 
-function recordSafely(authorization: Authorization, answered: Answered, tookMs: number): void {
+function recordSafely(authorization: Authorization, answered: Outcome, tookMs: number): void {
   const { trace } = answered;
   try {
     authorization.record(recordOf(answered, tookMs));
@@ -228,11 +213,11 @@ function recordSafely(authorization: Authorization, answered: Answered, tookMs: 
   }
 }
 
-function idsOf({ traceId, recording }: CheckTrace): Pick<CheckRecord, 'traceId' | 'spanId'> {
+function idsOf({ traceId, recording }: CheckTrace): Pick<Answered, 'traceId' | 'spanId'> {
   return { traceId, spanId: recording?.spanId };
 }
 
-function endSafely(authorization: Authorization, answered: Answered, endedMs: number): void {
+function endSafely(authorization: Authorization, answered: Outcome, endedMs: number): void {
   const { request, cause, answer, trace } = answered;
   try {
     trace?.recording?.end({ request, facts: answer.facts, endedMs, cause });

@@ -1,6 +1,6 @@
 import { addressSubject } from '../../core/address.ts';
 import type { Alert } from '../../core/alert.ts';
-import type { Answered } from '../audit/recorder.ts';
+import type { Answered } from '../../core/answered.ts';
 
 const NONE: readonly Alert[] = [];
 const METHOD_CHARS_MAX = 32;

@@ -1,9 +1,10 @@
 import { ALERTS, type Alert, type AlertName, alertEvent } from '../../core/alert.ts';
+import type { Answered } from '../../core/answered.ts';
 import { maskEvent } from '../../core/audit.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { RecordStore } from '../../core/record-store.ts';
 import type { AuditEvent } from '../../core/records.ts';
-import type { Answered, Mask } from '../audit/recorder.ts';
+import type { Mask } from '../audit/recorder.ts';
 import type { AlertMetric } from '../metrics/alerts.ts';
 import { alertsOf } from './alerts-of.ts';
 import { createCoolDown } from './cool-down.ts';

@@ -1,7 +1,7 @@
 import { type Address, addressSubject } from '../../core/address.ts';
 import type { Alert } from '../../core/alert.ts';
+import type { Answered } from '../../core/answered.ts';
 import type { RecordStore } from '../../core/record-store.ts';
-import type { Answered } from '../audit/recorder.ts';
 import { circumstancesOf } from './alerts-of.ts';
 import type { Place } from './place.ts';
 import {

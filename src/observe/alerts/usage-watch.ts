@@ -1,8 +1,8 @@
 import type { Alert, AlertName } from '../../core/alert.ts';
+import type { Answered } from '../../core/answered.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { RecordStore, UsageHour } from '../../core/record-store.ts';
 import { hourOf, judgeUsage, refusalsOf } from '../../core/usage-history.ts';
-import type { Answered } from '../audit/recorder.ts';
 
 /** Compares the hour of each busy key with its own history. */
 export type UsageWatch = {

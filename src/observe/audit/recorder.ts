@@ -1,28 +1,11 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { auditLine, type DecisionFacts, isAudited, refusedEvent } from '../../core/audit.ts';
-import type { Decision } from '../../core/decision.ts';
-import type { Policy } from '../../core/policy.ts';
+import type { Answered } from '../../core/answered.ts';
+import { auditLine, isAudited, refusedEvent } from '../../core/audit.ts';
 import type { RecordStore } from '../../core/record-store.ts';
 import { refusalText } from '../../core/refusal.ts';
-import type { Request } from '../../core/request.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Entry } from './format.ts';
 import type { AuditStream } from './stream.ts';
-
-/** One answered check. */
-export type Answered = {
-  readonly policy: Policy;
-  readonly request: Request;
-  readonly decision: Decision;
-  readonly facts: DecisionFacts;
-  readonly timeMs: number;
-  readonly tookMs: number;
-  /** The trace that the check stands in, and its span where it is recorded; only with tracing on. */
-  readonly traceId?: string | undefined;
-  readonly spanId?: string | undefined;
-  /** Its audit event is recorded already. */
-  readonly isKept?: boolean | undefined;
-};
 
 /** Turns answered checks into metrics, audit lines and use counts; buffered, never awaited. */
 export type Recorder = (answered: Answered) => void;

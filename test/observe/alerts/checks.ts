@@ -1,7 +1,7 @@
 import type { Alert } from '../../../src/core/alert.ts';
+import type { Answered } from '../../../src/core/answered.ts';
 import { decisionFacts } from '../../../src/core/audit.ts';
 import type { Policy } from '../../../src/core/policy.ts';
-import type { Answered } from '../../../src/observe/audit/recorder.ts';
 import { compile } from '../../config/policy-file.ts';
 import { decide, NOW, type RequestSpec, rawKey, request, sha256 } from '../../core/build.ts';
 

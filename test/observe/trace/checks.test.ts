@@ -1,12 +1,9 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { describe, expect, test } from 'vitest';
+import type { Answered } from '../../../src/core/answered.ts';
 import { guardPorts, type Ports } from '../../../src/core/ports.ts';
-import {
-  type Authorization,
-  type CheckRecord,
-  createHandleCheck,
-} from '../../../src/envoy/authorization.ts';
+import { type Authorization, createHandleCheck } from '../../../src/envoy/authorization.ts';
 import { policy, rawKey } from '../../core/build.ts';
 import { type Asked, messageOf } from '../../e2e/messages.ts';
 import { readAnswer } from '../../e2e/raw-client.ts';
@@ -60,7 +57,7 @@ async function checkTraced(sent: Sent) {
   const { asked = {}, carried, ports, env = {}, change, budgetMs = BUDGET_MS } = sent;
   const { exporter, spans } = openKeeper();
   const tracing = openStand({ env, exporter });
-  const records: CheckRecord[] = [];
+  const records: Answered[] = [];
   const failures: unknown[] = [];
   const handleCheck = createHandleCheck({
     ports: guardPorts({ ...soundPorts(), ...ports }),
