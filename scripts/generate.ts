@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonSchema } from '../src/config/json-schema.ts';
+import { dashboardFiles } from './lib/dashboards/files.ts';
 import { deployEnvoys } from './lib/deploy-envoys.ts';
 import { deployMesh } from './lib/deploy-mesh.ts';
 import { writeReasons } from './lib/reasons.ts';
 import { writeReference } from './lib/reference.ts';
+import { ruleFiles } from './lib/rules/files.ts';
 
 /** The generated files of this project, by path from its root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -15,6 +17,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/reasons.md', writeReasons()],
     ...deployEnvoys(),
     ...deployMesh(),
+    ...dashboardFiles(),
+    ...ruleFiles(),
   ]);
 }
 

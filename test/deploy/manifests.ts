@@ -25,7 +25,12 @@ const generator = z.strictObject({
   behavior: z.literal('merge').optional(),
   files: z.array(z.string()).optional(),
   literals: z.array(z.string()).optional(),
-  options: z.strictObject({ disableNameSuffixHash: z.literal(true) }).optional(),
+  options: z
+    .strictObject({
+      disableNameSuffixHash: z.literal(true),
+      labels: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
 });
 
 const target = z.strictObject({
