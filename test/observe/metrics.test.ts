@@ -44,7 +44,7 @@ test('each server shows the state of its breaker, and is gone when it is gone', 
   expect((await lines('store_breaker')).join()).not.toContain('redis-0');
 });
 
-test('trips are timed by operation and outcome; those that failed are counted', async () => {
+test('trips are timed by operation and outcome; those that failed are counted, from 0 on', async () => {
   const { lines, trip } = open({ isUp: true, isDegraded: false, nodes: [] });
   trip({ operation: 'take', outcome: 'ok', tookMs: 2 });
   trip({ operation: 'take', outcome: 'ok', tookMs: 0.05 });
@@ -62,6 +62,10 @@ test('trips are timed by operation and outcome; those that failed are counted', 
   }
   expect(await lines('store_failures_total')).toEqual([
     'postern_store_failures_total{operation="take",outcome="late"} 1',
+    'postern_store_failures_total{operation="take",outcome="down"} 0',
+    'postern_store_failures_total{operation="take",outcome="failed"} 0',
+    'postern_store_failures_total{operation="find",outcome="late"} 0',
     'postern_store_failures_total{operation="find",outcome="down"} 1',
+    'postern_store_failures_total{operation="find",outcome="failed"} 0',
   ]);
 });

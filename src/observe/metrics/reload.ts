@@ -18,6 +18,8 @@ export type ReloadMetric = {
 /** Counts reloads of the policy, and shows which one decides. */
 export function reloadMetric(make: Makers): ReloadMetric {
   const reloads = make.counter('policy_reloads_total', 'Reloads of the policy.', ['outcome']);
+  // From 0 on: the first step of a series that is born with it is no increase to Prometheus.
+  for (const outcome of ['ok', 'failed'] as const) reloads.inc({ outcome }, 0);
   const isOk = make.gauge('policy_last_reload_successful', '1 when the last reload held.', []);
   const okAt = make.gauge('policy_last_reload_success_timestamp_seconds', 'When it held.', []);
   const info = make.gauge('policy_info', 'The policy that decides.', ['hash']);

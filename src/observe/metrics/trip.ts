@@ -8,6 +8,8 @@ export type TripReading = {
   readonly tookMs: number;
 };
 
+const FAILED = ['late', 'down', 'failed'] as const;
+
 /** Times trips to the store, by labels that are bound at the first trip of a kind. */
 export function tripMetric(registry: Registry, make: Makers): (trip: TripReading) => void {
   const duration = new Histogram({
@@ -22,11 +24,18 @@ export function tripMetric(registry: Registry, make: Makers): (trip: TripReading
     'outcome',
   ]);
   const bound = new Map<string, ReturnType<typeof duration.labels>>();
+  const known = new Set<string>();
+  // From 0 on: the first step of a series that is born with it is no increase to Prometheus.
+  const know = (operation: string) => {
+    known.add(operation);
+    for (const outcome of FAILED) failures.inc({ operation, outcome }, 0);
+  };
   return ({ operation, outcome, tookMs }) => {
     const id = `${operation}\n${outcome}`;
     const timed = bound.get(id) ?? duration.labels({ operation, outcome });
     bound.set(id, timed);
     timed.observe(tookMs / 1000);
+    if (!known.has(operation)) know(operation);
     if (outcome !== 'ok') failures.inc({ operation, outcome });
   };
 }
