@@ -96,9 +96,11 @@ test('a webhook that never answers holds up no other', async () => {
   webhooks.send('new_country', COUNTRY);
   webhooks.send('new_network', NETWORK);
   await hook.until(2);
-  await expect.poll(() => webhooks.waiting()).toEqual([
-    { webhook: 'alerts-1', waiting: 2 },
-    { webhook: 'alerts-2', waiting: 0 },
-  ]);
+  await expect
+    .poll(() => webhooks.waiting())
+    .toEqual([
+      { webhook: 'alerts-1', waiting: 2 },
+      { webhook: 'alerts-2', waiting: 0 },
+    ]);
   await webhooks.close(0);
 });
