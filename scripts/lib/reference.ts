@@ -36,7 +36,8 @@ A number and a unit: \`500ms\`, \`5s\`, \`10m\`, \`24h\`, \`30d\`. Times are RFC
 
 A change of a policy file or of a \`\${file:…}\` is found within seconds; SIGHUP reads the policy at once. A policy with problems
 changes nothing: the last good one stays. Counters go on across a reload. Changes of \`listen\`, \`store\`, \`limits\`,
-\`on_store_failure\` and \`key_cache\` take a restart.
+\`on_store_failure\`, \`key_cache\`, \`alerts.places\`, and of \`audit\` but for \`events\`, \`mask\` and \`keep\`, take a restart; the log
+names what waits for one.
 
 ## Redis
 
@@ -77,6 +78,8 @@ While Redis does not answer, no check waits for it:
 | \`postern validate PATH --envoy FILE\` | prints where the wiring undoes the policy too ([wiring.md](wiring.md)) |
 | \`postern schema\` | prints the JSON Schema |
 | \`postern keys new --prefix P\` | makes an API key and the entry that declares it |
+| \`postern alerts\` | lists alerts ([alerts.md](alerts.md)) |
+| \`postern audit verify FILE…\` | finds what was changed in audit files, or taken out ([audit.md](audit.md#chain)) |
 | \`postern store copy FROM TO\` | copies everything from one store to another ([moving.md](moving.md)) |
 `;
 
