@@ -1,10 +1,14 @@
+import { normalize } from 'node:path';
+import { isPlainMap } from './plain.ts';
 import type { Path } from './problem.ts';
+import { valueAt } from './prune.ts';
 import type { Review } from './review.ts';
 import { type AuditConfig, auditOf } from './schema-audit.ts';
 
 type Sink = AuditConfig['sinks'][number];
 
 const KEY_CHARS_MIN = 32;
+const FAR: ReadonlySet<string> = new Set(['redis', 'webhook']);
 const SPOOL_ADVICE =
   'needs audit.spool, a folder where events wait, such as spool: /var/lib/postern/audit';
 
@@ -13,10 +17,17 @@ export function checkAudit(review: Review): void {
   const audit = auditOf(review.config);
   checkSinks(review, audit);
   checkChain(review, audit);
-  const isFar = audit.sinks.some((sink) => kindOf(sink) === 'redis' || kindOf(sink) === 'webhook');
-  if (audit.spool !== undefined && !isFar) {
+  const isFar = audit.sinks.some((sink) => FAR.has(kindOf(sink)));
+  if (audit.spool !== undefined && !isFar && !wroteFarSink(review)) {
     review.warn(['audit', 'spool'], 'means nothing without a redis or webhook sink', 'key');
   }
+}
+
+/** Whether a far sink is written that has problems of its own, and so is missing in `config`. */
+function wroteFarSink({ whole }: Review): boolean {
+  const written = valueAt(whole, ['audit', 'sinks']);
+  if (!Array.isArray(written)) return false;
+  return written.some((sink) => isPlainMap(sink) && Object.keys(sink).some((key) => FAR.has(key)));
 }
 
 function checkSinks(review: Review, { sinks, spool }: AuditConfig): void {
@@ -24,10 +35,10 @@ function checkSinks(review: Review, { sinks, spool }: AuditConfig): void {
   for (const [index, sink] of sinks.entries()) {
     const kind = kindOf(sink);
     const path: Path = ['audit', 'sinks', index];
-    if ((kind === 'redis' || kind === 'webhook') && spool === undefined) {
+    if (FAR.has(kind) && spool === undefined) {
       review.problem(path, `a ${kind} sink ${SPOOL_ADVICE}`);
     }
-    if (isHomeless(review, sink)) {
+    if (isHomeless(review, sink) && !review.wrote([...path, 'redis', 'url'])) {
       review.problem(path, 'needs a url: the store is no Redis whose own could serve');
     }
     const place = placeOf(sink);
@@ -57,7 +68,7 @@ function isHomeless({ config }: Review, sink: Sink): boolean {
 /** What tells the place of one sink from that of another. */
 function placeOf(sink: Sink): string {
   if (typeof sink === 'string' || 'stdout' in sink) return 'stdout';
-  if ('file' in sink) return `file ${sink.file.path}`;
+  if ('file' in sink) return `file ${normalize(sink.file.path)}`;
   if ('webhook' in sink) return `webhook ${sink.webhook.url}`;
   return `redis ${sink.redis.stream} ${sink.redis.url ?? ''}`;
 }

@@ -68,11 +68,15 @@ function explainUnion(
   whole: unknown,
   path: Path,
 ): readonly Explained[] {
+  const value = valueAt(whole, path);
   const fitting = branches
     .filter((issues) => !issues.some(isShapeIssue))
-    .sort((one, other) => one.length - other.length)[0];
-  if (fitting) return fitting.flatMap((issue) => explainIssue(issue, whole, path));
-  const value = valueAt(whole, path);
+    .sort((one, other) => one.length - other.length);
+  const [best] = fitting;
+  if (best) {
+    const strange = explainKinds(fitting, path, value);
+    return strange ?? best.flatMap((issue) => explainIssue(issue, whole, path));
+  }
   const roots = branches.flatMap(rootIssues);
   const expected = [...new Set(roots.map(expectationOf))].join(' or ');
   if (value === undefined) {
@@ -81,6 +85,32 @@ function explainUnion(
   }
   const message = `expected ${expected}${hintOf(roots, value)}`;
   return [{ finding: { path, at: 'value', message }, cut: path }];
+}
+
+/** Explains a map that is none of several kinds of maps, or more than one; undefined where the branch that fits best says it better. */
+function explainKinds(
+  branches: readonly (readonly Issue[])[],
+  path: Path,
+  value: unknown,
+): readonly Explained[] | undefined {
+  const kinds = branches.map((issues) => issues.flatMap(knownKeysOf));
+  const written = isPlainMap(value) ? Object.keys(value) : [];
+  if (kinds.length < 2 || kinds.some((keys) => keys.length === 0)) return undefined;
+  const known = [...new Set(kinds.flat())];
+  const strange = written.filter((key) => !known.includes(key));
+  if (strange.length === 0) {
+    const message = `expected only one of ${known.map((key) => JSON.stringify(key)).join(', ')}`;
+    return [{ finding: { path, at: 'value', message }, cut: path }];
+  }
+  return strange.length === written.length
+    ? strange.map((key) => unknownKey(key, known, path, value))
+    : undefined;
+}
+
+/** The keys that a map may have, where it has another. */
+function knownKeysOf(issue: Issue): readonly string[] {
+  const isOfMap = issue.code === 'unrecognized_keys' && issue.path.length === 0;
+  return isOfMap ? issue.message.split(' ') : [];
 }
 
 /** Whether an issue says that the value has another shape than the branch. */
@@ -115,7 +145,9 @@ function valueMessage(issue: Issue, value: unknown): string {
     case 'invalid_value':
       return `expected ${expectationOf(issue)}${hintOf([issue], value)}`;
     case 'too_small':
-      return `expected at least ${issue.minimum}${unitOf(issue.origin)}`;
+      return issue.origin === 'array' && issue.minimum === 1
+        ? 'expected at least one entry'
+        : `expected at least ${issue.minimum}${unitOf(issue.origin)}`;
     case 'too_big':
       return `expected at most ${issue.maximum}${unitOf(issue.origin)}`;
     default:
@@ -124,8 +156,11 @@ function valueMessage(issue: Issue, value: unknown): string {
 }
 
 function expectationOf(issue: Issue): string {
-  if (issue.code === 'invalid_type') return TYPES[issue.expected] ?? issue.expected;
-  if (issue.code === 'invalid_value') return listed(issue.values.map(String));
+  if (issue.code === 'invalid_type') {
+    const [, told] = /^expected (.+)$/.exec(issue.message) ?? [];
+    return told ?? TYPES[issue.expected] ?? issue.expected;
+  }
+  if (issue.code === 'invalid_value') return listed(issue.values);
   return issue.message;
 }
 
@@ -135,8 +170,10 @@ function hintOf(issues: readonly Issue[], value: unknown): string {
   return suggest(value, words.map(String));
 }
 
-function listed(words: readonly string[]): string {
-  const quoted = words.map((word) => (/^\d+$/.test(word) ? word : JSON.stringify(word)));
+function listed(words: readonly unknown[]): string {
+  const quoted = words.map((word) =>
+    typeof word === 'string' && !/^\d+$/.test(word) ? JSON.stringify(word) : String(word),
+  );
   return quoted.length === 1 ? String(quoted[0]) : `one of ${quoted.join(', ')}`;
 }
 

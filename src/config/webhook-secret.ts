@@ -10,5 +10,5 @@ export const webhookSecret = form((text) => {
   const isSound = bytes.toString('base64') === encoded;
   return isSound && bytes.length >= BYTES_MIN && bytes.length <= BYTES_MAX
     ? undefined
-    : `expected whsec_ and the base64 of ${BYTES_MIN} to ${BYTES_MAX} bytes`;
+    : `expected whsec_ and the base64 of ${BYTES_MIN} to ${BYTES_MAX} bytes, as echo "whsec_$(openssl rand -base64 32)" prints`;
 });

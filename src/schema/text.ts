@@ -103,9 +103,11 @@ export const line = form((text) => {
   return hasControl(text) ? 'expected a text without control bytes' : undefined;
 });
 
+const DURATION = 'expected a duration such as 5s, 10m, 24h or 30d';
+
 export const duration = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'expected a duration such as 5s, 10m, 24h or 30d')
+  .string(DURATION)
+  .regex(/^\d{1,9}(ms|s|m|h|d)$/, DURATION)
   .refine((text) => (parseDuration(text) ?? 1) > 0, 'expected a duration above zero');
 
 export const timestamp = form((text) =>

@@ -35,6 +35,59 @@ audit: { sinks: [{ redis: {} }, ${WEBHOOK}] }
     ],
   ],
   [
+    'one file under two names',
+    `audit: { sinks: [{ file: { path: a.jsonl } }, { file: { path: ./a.jsonl } }] }
+`,
+    ['policy.yaml:1:47 audit.sinks[1]: another sink goes to the same place'],
+  ],
+  [
+    'a kind of sink that is not known',
+    `audit: { sinks: [{ kafka: { url: x } }] }
+`,
+    [
+      'policy.yaml:1:20 audit.sinks[0].kafka: unknown key; expected one of "stdout", "file", "redis", "webhook"',
+    ],
+  ],
+  [
+    'a misspelt kind of sink',
+    `audit: { sinks: [{ fiel: { path: a } }] }
+`,
+    ['policy.yaml:1:20 audit.sinks[0].fiel: unknown key; did you mean "file"?'],
+  ],
+  [
+    'two kinds in one sink',
+    `audit: { sinks: [{ file: { path: a }, stdout: {} }] }
+`,
+    ['policy.yaml:1:18 audit.sinks[0]: expected only one of "stdout", "file", "redis", "webhook"'],
+  ],
+  [
+    'a sink with a strange key beside its own, and a problem within',
+    `audit: { sinks: [{ file: { path: "" }, max: 3 }] }
+`,
+    [
+      'policy.yaml:1:34 audit.sinks[0].file.path: expected a text that is not empty',
+      'policy.yaml:1:40 audit.sinks[0].max: unknown key; expected "file"',
+    ],
+  ],
+  [
+    'a stream at an address that is none',
+    `audit: { spool: s, sinks: [{ redis: { url: "http://127.0.0.1" } }] }
+`,
+    ['policy.yaml:1:44 audit.sinks[0].redis.url: expected redis://host:port or rediss://host:port'],
+  ],
+  [
+    'a time that is a number',
+    `audit: { keep: 30 }
+`,
+    ['policy.yaml:1:16 audit.keep: expected a duration such as 5s, 10m, 24h or 30d, got a number'],
+  ],
+  [
+    'a word that is neither false nor a map',
+    `alerts: { unusual: off }
+`,
+    ['policy.yaml:1:20 alerts.unusual: expected false or a map'],
+  ],
+  [
     'a key that can be guessed',
     `audit: { chain: { key: guess me } }
 `,
@@ -52,6 +105,14 @@ test('a spool that nothing uses is told of', () => {
   expect(warnings).toEqual([
     'policy.yaml:1:10 audit.spool: means nothing without a redis or webhook sink',
   ]);
+});
+
+test('a spool whose only sink has a problem is not said to be of no use', () => {
+  const sink = '{ webhook: { url: "https://siem.example.com", secret: short } }';
+  const { problems, warnings } = load(`audit: { spool: s, sinks: [${sink}] }\n${ROUTES}`);
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain('as echo "whsec_$(openssl rand -base64 32)" prints');
+  expect(warnings).toEqual([]);
 });
 
 test('a word says which decisions; a map says where they go', () => {

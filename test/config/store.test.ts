@@ -106,7 +106,7 @@ test.each([
       'store.tls.crt: unknown key; did you mean "cert"?',
     ],
   ],
-  ['no URLs', '{ urls: [] }', ['store.urls: expected at least 1 entries']],
+  ['no URLs', '{ urls: [] }', ['store.urls: expected at least one entry']],
   ['no map of Redis', '{ sentinel: main }', ['store.urls: required: expected a text or a list']],
 ])('%s: every problem is told', (_name, store, problems) => {
   const told = problemsOf(store).map((problem) => problem.replace(/^\S+ /, ''));
