@@ -109,7 +109,8 @@ function placesOf(parent: unknown): readonly Place[] {
 function put(policy: unknown, { at, value }: Swap): unknown {
   const places = placesOf(policy);
   const place = places[at % Math.max(places.length, 1)];
-  if (place) place.parent[place.key] = value;
+  // A copy: the next swap may put the same list into itself.
+  if (place) place.parent[place.key] = structuredClone(value);
   return policy;
 }
 
