@@ -145,7 +145,7 @@ export type Deny = {
   readonly retryAtMs?: number | undefined;
 };
 
-/** A limit of a failure rule that the failures of one source or key have just come to. */
+/** A limit of a failure rule, or of a route on failures, that those of one source or key have just come to. */
 export type Reached = {
   readonly by: 'ip' | 'key';
   readonly limit: number;

@@ -1,5 +1,12 @@
 import { addressSubject } from './address.ts';
-import { type Circumstances, DENIALS, type Deny, deny, type Step } from './decision.ts';
+import {
+  type Circumstances,
+  DENIALS,
+  type Deny,
+  deny,
+  type Reached,
+  type Step,
+} from './decision.ts';
 import { blockEnd, type FailureSubject, noteFailure } from './failures-book.ts';
 import { failureGroups, heldBack, holdBack, limitsFailures, usedUp } from './failures-limit.ts';
 import { type Inquiry, identify } from './identify.ts';
@@ -46,27 +53,33 @@ function judgeSource(inquiry: Inquiry, request: Request): Failed | undefined {
  */
 async function settleFailure(inquiry: Inquiry, request: Request, refusal: Deny): Promise<Failed> {
   if (DENIALS[refusal.reason].status !== 401) return refusal;
+  const spent: Reached[] = [];
   if (limitsFailures(inquiry.route)) {
-    const tooLate = judgeFailed(inquiry, request, refusal);
-    const refused = tooLate ?? (await takeFailure(inquiry, request, refusal));
+    const refused =
+      judgeFailed(inquiry, request, refusal) ??
+      (await takeFailure(inquiry, { request, refusal, spent }));
     if (refused) return refused;
   }
   // Judged and noted in one turn: others of the same source may have been noted meanwhile.
-  return judgeFailed(inquiry, request, refusal) ?? note(inquiry, request, refusal);
+  return judgeFailed(inquiry, request, refusal) ?? note(inquiry, { request, refusal, spent });
 }
 
-/** Takes one failure from the route's limits on them; refuses where none was left. */
+/** A failure, and the limits on failures that it has just used up. */
+type Failure = { readonly request: Request; readonly refusal: Deny; readonly spent: Reached[] };
+
+/** Takes one failure from the route's limits on them; refuses where none was left, and tells which were the last. */
 async function takeFailure(
   inquiry: Inquiry,
-  request: Request,
-  refusal: Deny,
+  { request, refusal, spent }: Failure,
 ): Promise<Failed | undefined> {
   const { ports, policy, route, nowMs } = inquiry;
   const address = sourceOf(request);
   const taken = await ports.takeLimits(failureGroups(policy, route, address), nowMs);
   const usages = usedUp(taken);
   if (ports.failures) holdBack(ports.failures, { policy, route, address }, usages);
-  return taken.refused ? tooMany('limit', { usages, refusal }) : undefined;
+  if (taken.refused) return tooMany('limit', { usages, refusal });
+  for (const { limit, lengthMs } of usages) spent.push({ by: 'ip', limit, windowMs: lengthMs });
+  return undefined;
 }
 
 /** Refuses a failure of a source or key that is refused by now, though it was not when its request came. */
@@ -80,13 +93,13 @@ function judgeFailed(inquiry: Inquiry, request: Request, refusal: Deny): Failed 
   return undefined;
 }
 
-function note(inquiry: Inquiry, request: Request, refusal: Deny): Failed {
+function note(inquiry: Inquiry, { request, refusal, spent }: Failure): Failed {
   const { ports, policy, nowMs } = inquiry;
   const book = ports.failures;
-  if (!book) return refusal;
-  const reached = subjectsOf(request, refusal).flatMap((subject) =>
-    noteFailure(book, policy.alerts.failures, subject, nowMs),
+  const noted = subjectsOf(request, refusal).flatMap((subject) =>
+    book ? noteFailure(book, policy.alerts.failures, subject, nowMs) : [],
   );
+  const reached = [...spent, ...noted];
   return reached.length === 0 ? refusal : { ...refusal, reached };
 }
 

@@ -150,13 +150,15 @@ describe('a rule by ip', () => {
     expect(await other.ask(longer, { bearer: GOOD })).toMatchObject({ retryAtMs: NOW + 120_000 });
   });
 
-  test('counts no failure that a limit on: refused answered in place of a 401', async () => {
+  test('counts no failure that a limit on: refused answered in place of a 401; that limit tells by itself, once', async () => {
     const limits = [{ name: 'l', by: 'ip', on: 'refused', per_minute: 2 }] as const;
     const both = policy(spec([rule('ip')], { routes: [{ limits }] }));
     const { ask } = gate();
     const all = Array.from({ length: 50 }, () => ask(both, { bearer: WRONG }));
     const decisions = await Promise.all(all);
-    expect(decisions.flatMap((one) => one.reached ?? [])).toEqual([]);
+    expect(decisions.flatMap((one) => one.reached ?? [])).toEqual([
+      { by: 'ip', limit: 2, windowMs: 60_000 },
+    ]);
   });
 });
 
