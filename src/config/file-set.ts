@@ -61,11 +61,16 @@ export function openFileSet(path: string): FileSet {
   };
 }
 
-/** What tells one state of a file or directory from another without reading it, through symlinks. */
+/**
+ * What tells one state of a file or directory from another without reading it, through symlinks. What cannot be
+ * looked at, for whatever reason, is missing.
+ */
 export function stampOf(path: string): string {
-  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (!stats) return MISSING;
-  return writeStamp(stats, stats.isDirectory() ? readdirSync(path) : []);
+  const look = () => {
+    const stats = statSync(path, { bigint: true });
+    return writeStamp(stats, stats.isDirectory() ? readdirSync(path) : []);
+  };
+  return tryRead(look) ?? MISSING;
 }
 
 /** The same, without holding up the thread while a file system is slow. */

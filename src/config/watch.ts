@@ -70,7 +70,6 @@ function rewatch(
   onEvent: () => void,
 ): ReadonlyMap<string, FSWatcher> {
   const watchers = new Map<string, FSWatcher>();
-  const isDirectory = (path: string) => statSync(path, { throwIfNoEntry: false })?.isDirectory();
   for (const { path } of stamps) {
     const directory = isDirectory(path) ? path : dirname(path);
     if (watchers.has(directory)) continue;
@@ -83,13 +82,23 @@ function rewatch(
 
 /** Undefined where a directory cannot be watched: then polling alone finds its changes. */
 function tryWatch(directory: string, onEvent: () => void): FSWatcher | undefined {
-  if (!statSync(directory, { throwIfNoEntry: false })) return undefined;
-  try {
+  return unlessUnavailable(() => {
+    statSync(directory);
     const watcher = watch(directory, { persistent: false }, onEvent);
     return watcher.on('error', () => watcher.close());
+  });
+}
+
+function isDirectory(path: string): boolean {
+  return unlessUnavailable(() => statSync(path).isDirectory()) ?? false;
+}
+
+/** Undefined where the system says no, as for what is missing, forbidden, or a symlink to itself. */
+function unlessUnavailable<T>(look: () => T): T | undefined {
+  try {
+    return look();
   } catch (error) {
-    const isLimit = error instanceof Error && 'code' in error;
-    if (!isLimit) throw error;
-    return undefined;
+    if (error instanceof Error && 'code' in error) return undefined;
+    throw error;
   }
 }
