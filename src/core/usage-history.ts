@@ -42,6 +42,31 @@ export function judgeUsage(hours: readonly UsageHour[], nowMs: number, rules: Ru
   return { requests: judge(({ requests }) => requests), refusals: judge(refusalsOf) };
 }
 
+/** The few hours that are judged in the hour of `nowMs` as all are: a month of a key is not to be held in memory. */
+export function tellingHours(hours: readonly UsageHour[], nowMs: number): readonly UsageHour[] {
+  const thisHourMs = hourOf(nowMs);
+  const compared = hours.filter(
+    ({ startMs }) => startMs >= nowMs - COMPARED_MS && startMs < thisHourMs,
+  );
+  const telling = [
+    greatest(hours, ({ startMs }) => -startMs),
+    greatest(compared, ({ requests }) => requests),
+    greatest(compared, refusalsOf),
+    hours.find(({ startMs }) => startMs === thisHourMs),
+  ];
+  return [...new Set(telling.filter((hour) => hour !== undefined))];
+}
+
+function greatest(
+  hours: readonly UsageHour[],
+  count: (hour: UsageHour) => number,
+): UsageHour | undefined {
+  return hours.reduce<UsageHour | undefined>(
+    (most, hour) => (most && count(most) >= count(hour) ? most : hour),
+    undefined,
+  );
+}
+
 /** All refusals of an hour. */
 export function refusalsOf({ refusals }: Pick<UsageHour, 'refusals'>): number {
   return Object.values(refusals).reduce((sum, count) => sum + count, 0);

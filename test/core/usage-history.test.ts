@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { UsageHour } from '../../src/core/record-store.ts';
-import { judgeUsage } from '../../src/core/usage-history.ts';
+import { judgeUsage, tellingHours } from '../../src/core/usage-history.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW_MS = Date.parse('2026-06-15T12:40:00.000Z');
@@ -30,6 +30,9 @@ describe('requests of an hour', () => {
     ['of nobody are not', [], false],
   ])('%s', (_, hours, want) => {
     expect(judgeUsage(hours, NOW_MS, RULES).requests !== undefined).toBe(want);
+    expect(judgeUsage(tellingHours(hours, NOW_MS), NOW_MS, RULES).requests !== undefined).toBe(
+      want,
+    );
   });
 
   test('are told beside the busiest hour', () => {
@@ -45,4 +48,12 @@ test('refusals are judged by themselves, of all reasons', () => {
     requests: undefined,
     refusals: { inHour: 1000, busiest: 10 },
   });
+});
+
+test('of a month of hours only those are kept that tell something', () => {
+  const month = Array.from({ length: 720 }, (_, at) => hour(720 - at, at % 97, at % 89));
+  const hours = [...month, hour(0, 5000, 2000)];
+  const telling = tellingHours(hours, NOW_MS);
+  expect(telling).toHaveLength(4);
+  expect(judgeUsage(telling, NOW_MS, RULES)).toEqual(judgeUsage(hours, NOW_MS, RULES));
 });

@@ -1,9 +1,9 @@
 import { addressSubject } from '../../core/address.ts';
 import type { Alert } from '../../core/alert.ts';
 import type { Answered } from '../../core/answered.ts';
+import { shownMethod } from '../../core/audit.ts';
 
 const NONE: readonly Alert[] = [];
-const METHOD_CHARS_MAX = 32;
 
 /** The alerts that an answered check is by itself: failures that reached a rule, and the use of a sensitive route. */
 export function alertsOf(answered: Answered): readonly Alert[] {
@@ -48,8 +48,7 @@ function failures(answered: Answered, { by, limit, windowMs }: Reached): readonl
     if (keyId === undefined) return NONE;
     return [{ ...seen, name: 'failures_of_key', subject: keyId, keyId, workspace, facts }];
   }
-  const { address } = answered.request;
-  const subject = address ? addressSubject(address) : 'unknown';
+  const subject = sourceOf(answered);
   // The address is to blame, and not the key that its last failure named.
   return [{ ...seen, name: 'failures_from_source', subject, facts }];
 }
@@ -59,13 +58,17 @@ function sensitiveUse(answered: Answered): Alert {
   const seen = circumstancesOf(answered);
   const { request, facts } = answered;
   const { principal } = answered.decision;
-  const who =
-    seen.keyId ?? principal?.subject ?? principal?.username ?? request.address?.text ?? '';
+  const who = seen.keyId ?? principal?.subject ?? principal?.username ?? sourceOf(answered);
   const subject = [seen.facts['route'], facts['method'], facts['issuer'], who].join('\n');
   return {
     ...seen,
     name: 'sensitive_route',
     subject,
-    facts: { ...seen.facts, http_method: request.method.slice(0, METHOD_CHARS_MAX) },
+    facts: { ...seen.facts, http_method: shownMethod(answered.policy, request.method) },
   };
+}
+
+/** An address as a caller; whoever changes within a /64 stays the same one. */
+function sourceOf({ request: { address } }: Answered): string {
+  return address ? addressSubject(address) : 'unknown';
 }

@@ -7,6 +7,9 @@ export type Judged = { readonly suppressed: number } | 'cooling';
 /** Subjects remembered; beyond them the one longest silent may be told of early. */
 const SUBJECTS_MAX = 10_000;
 
+/** Checks are answered in another order than they began: an alert that is older than the last by less is no news. */
+const DISORDER_MS = 10_000;
+
 /** Lets one alert of a name about a subject through in a time. */
 export function createCoolDown(): (alert: Alert, coolDownMs: number) => Judged {
   const told = createRecent<{ readonly atMs: number; suppressed: number }>(SUBJECTS_MAX);
@@ -15,7 +18,7 @@ export function createCoolDown(): (alert: Alert, coolDownMs: number) => Judged {
     const last = told.get(key);
     const ageMs = last ? timeMs - last.atMs : Number.POSITIVE_INFINITY;
     // A clock that was set back must not silence anything.
-    if (last && ageMs >= 0 && ageMs < coolDownMs) {
+    if (last && ageMs > -DISORDER_MS && ageMs < coolDownMs) {
       last.suppressed += 1;
       return 'cooling';
     }

@@ -2,7 +2,7 @@ import type { Alert, AlertName } from '../../core/alert.ts';
 import type { Answered } from '../../core/answered.ts';
 import type { Policy } from '../../core/policy.ts';
 import type { RecordStore, UsageHour } from '../../core/record-store.ts';
-import { hourOf, judgeUsage, refusalsOf } from '../../core/usage-history.ts';
+import { hourOf, judgeUsage, refusalsOf, tellingHours } from '../../core/usage-history.ts';
 
 /** Compares the hour of each busy key with its own history. */
 export type UsageWatch = {
@@ -45,7 +45,7 @@ type Hour = {
   history?: History;
 };
 
-/** The hours of a key as the store had them, and what this process had counted then. */
+/** The telling hours of a key as the store had them, and what this process had counted then. */
 type History = {
   readonly hours: readonly UsageHour[];
   readonly readAtMs: number;
@@ -101,10 +101,12 @@ async function judgeAll(
 ): Promise<void> {
   const rules = options.policy().alerts.unusual;
   if (!rules) return;
+  const isOpen = ({ requests, told }: Hour) =>
+    requests >= rules.atLeast * SHARE && told.size < UNITS.length;
   let reads = 0;
-  // The map may change while a history is read.
-  for (const [keyId, hour] of [...keys]) {
-    if (hour.requests < rules.atLeast * SHARE || hour.told.size === UNITS.length) continue;
+  // The longest unread first: where there are more than can be read, each has its turn.
+  const open = [...keys].filter(([, hour]) => isOpen(hour)).sort(byLastRead);
+  for (const [keyId, hour] of open) {
     if (isStale(hour.history, options.now())) {
       if (reads >= READS_MAX) continue;
       reads += 1;
@@ -128,6 +130,10 @@ function judgeOne(options: UsageWatchOptions, { keyId, hour, rules }: Judgement)
   }
 }
 
+function byLastRead([, one]: readonly [string, Hour], [, other]: readonly [string, Hour]): number {
+  return (one.history?.readAtMs ?? 0) - (other.history?.readAtMs ?? 0);
+}
+
 function isStale(history: History | undefined, nowMs: number): boolean {
   return !history || nowMs - history.readAtMs >= HISTORY_KEPT_MS;
 }
@@ -141,7 +147,8 @@ async function readHistory(
   const readAtMs = now();
   const counted = { requests: hour.requests, refusals: hour.refusals };
   try {
-    hour.history = { hours: await usageOf(keyId, readAtMs - HISTORY_MS), readAtMs, counted };
+    const hours = tellingHours(await usageOf(keyId, readAtMs - HISTORY_MS), readAtMs);
+    hour.history = { hours, readAtMs, counted };
     return true;
   } catch (cause) {
     onFailure(cause);

@@ -66,6 +66,13 @@ test('another subject and another name have cool-downs of their own', async () =
   expect(desk.told).toHaveLength(3);
 });
 
+test('a check that began earlier and was answered later is in the same cool-down', async () => {
+  const desk = open(await alertPolicy());
+  desk.raise(alertOf());
+  desk.raise(alertOf({ timeMs: NOW - 5 }));
+  expect(desk.told).toHaveLength(1);
+});
+
 test('a clock that is set back silences nothing', async () => {
   const desk = open(await alertPolicy());
   desk.raise(alertOf());
@@ -124,9 +131,13 @@ test('the use of a sensitive route is told, by whom and how', async () => {
 test('each caller of a sensitive route is told of; anonymous ones by their addresses', async () => {
   const policy = await alertPolicy();
   const desk = open(policy);
-  for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.2'])
-    desk.watch(await answer(policy, { path: '/vault/1', address }));
-  expect(desk.told.map(({ address }) => address)).toEqual(['192.0.2.1', '192.0.2.2']);
+  const addresses = ['192.0.2.1', '192.0.2.1', '192.0.2.2', '2001:db8::1', '2001:db8::2'];
+  for (const address of addresses) desk.watch(await answer(policy, { path: '/vault/1', address }));
+  expect(desk.told.map(({ address }) => address)).toEqual([
+    '192.0.2.1',
+    '192.0.2.2',
+    '2001:db8::1',
+  ]);
 });
 
 test('neither other routes nor refusals on a sensitive one are told', async () => {

@@ -18,11 +18,12 @@ function open(policy: Policy, hours: readonly UsageHour[] = QUIET) {
   const raised: Alert[] = [];
   const failures: unknown[] = [];
   const clock = { nowMs: NOW };
-  const store = { hours, reads: 0, failure: undefined as Error | undefined };
+  const store = { hours, reads: 0, read: [] as string[], failure: undefined as Error | undefined };
   const watch = createUsageWatch({
     policy: () => policy,
-    usageOf: async () => {
+    usageOf: async (keyId) => {
       store.reads += 1;
+      store.read.push(keyId);
       if (store.failure) throw store.failure;
       return store.hours;
     },
@@ -61,6 +62,20 @@ test('refusals are told of by themselves', async () => {
   await watch.use(25);
   await watch.turn();
   expect(watch.raised.map(({ name }) => name)).toEqual(['unusual_refusals']);
+});
+
+test('of more keys than are read in a turn each is read once before any is read again', async () => {
+  const policy = await alertPolicy(RULES);
+  const watch = open(policy);
+  const answered = await answer(policy);
+  const keys = Array.from({ length: 60 }, (_, at) => `key-${at}`);
+  for (const key_id of keys)
+    for (let at = 0; at < 5; at += 1)
+      watch.note({ ...answered, facts: { ...answered.facts, key_id } });
+  await watch.turn();
+  watch.clock.nowMs += 600_000;
+  await watch.turn();
+  expect(watch.store.read.slice(0, 60)).toEqual(keys);
 });
 
 test('a key that is hardly used costs no look into the store', async () => {
