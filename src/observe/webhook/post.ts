@@ -36,6 +36,7 @@ export type Post = {
 const SECRET_PREFIX = 'whsec_';
 /** What is read of an answer, so that its connection can serve again. */
 const ANSWER_BYTES_MAX = 16 * 1024;
+const ANSWER_MS_MAX = 1000;
 const TRY_AGAIN = new Set([408, 425, 429]);
 const DELAY_SECONDS = /^\d{1,9}$/;
 
@@ -63,15 +64,20 @@ export function createPost(target: {
     new Promise<Delivery>((resolve) => {
       const { headers, body } = signed(target.secret, message);
       const sent = request(url, { method: 'POST', agent, headers });
-      const late = setTimeout(() => sent.destroy(new Error('late')), target.timeoutMs);
+      const timers = [setTimeout(() => sent.destroy(new Error('late')), target.timeoutMs)];
+      let delivery: Delivery | undefined;
       sent.on('response', (answer) => {
-        resolve(readAnswer(answer));
+        delivery = readAnswer(answer);
+        timers.push(setTimeout(() => sent.destroy(), ANSWER_MS_MAX));
         drain(answer, () => sent.destroy());
       });
-      sent.on('error', (cause) => resolve({ outcome: 'failed', cause: wordOf(cause) }));
+      sent.on('error', (cause) => {
+        delivery ??= { outcome: 'failed', cause: wordOf(cause) };
+      });
+      // Not before its connection is free or gone, so that a receiver never has more than one.
       sent.on('close', () => {
-        clearTimeout(late);
-        resolve({ outcome: 'failed', cause: 'closed' });
+        for (const timer of timers) clearTimeout(timer);
+        resolve(delivery ?? { outcome: 'failed', cause: 'closed' });
       });
       sent.end(body);
     });

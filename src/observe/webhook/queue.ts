@@ -30,6 +30,8 @@ const TRIES_MAX = 12;
 const FIRST_MS = 1000;
 const FACTOR = 3;
 const DELAY_MAX_MS = 4 * 3_600_000;
+/** After so many failures in a row a receiver counts as away, and is tried once in the first wait: each try costs. */
+const AWAY_FAILURES = 5;
 /** A receiver cannot put a message off for longer. */
 const RETRY_AFTER_MAX_MS = 3_600_000;
 
@@ -38,6 +40,8 @@ type Entry = {
   tries: number;
   /** By the monotonic clock. */
   dueMs: number;
+  /** Its wait was cut short once, which is all it gets: what fails by itself keeps its waits, and its tries. */
+  isHastened: boolean;
 };
 
 /** The wait after so many tries: up to a quarter more by chance, so that many senders do not come back at once. */
@@ -59,7 +63,7 @@ export function openWebhookQueue(options: QueueOptions): WebhookQueue {
     sender,
     entries: new Set(),
     last: { outcome: 'accepted' },
-    isFailing: false,
+    failures: 0,
     isClosing: false,
     isSending: false,
     restMs: 0,
@@ -69,7 +73,7 @@ export function openWebhookQueue(options: QueueOptions): WebhookQueue {
   return {
     push: (message) => {
       if (queue.isClosing || queue.entries.size >= messagesMax) return onOutcome('dropped');
-      queue.entries.add({ message, tries: 0, dueMs: 0 });
+      queue.entries.add({ message, tries: 0, dueMs: 0, isHastened: false });
       turn(queue);
     },
     waiting: () => queue.entries.size,
@@ -83,10 +87,11 @@ type Queue = Omit<QueueOptions, 'delayMs'> & {
   readonly entries: Set<Entry>;
   /** What came of the POST before. */
   last: Delivery;
-  isFailing: boolean;
+  /** POSTs that failed, since the last that did not. */
+  failures: number;
   isClosing: boolean;
   isSending: boolean;
-  /** No message goes before this time, by the monotonic clock: the receiver asked for it. */
+  /** No message goes before this time, by the monotonic clock: the receiver asked for it, or is away. */
   restMs: number;
   timer: NodeJS.Timeout | undefined;
   readonly idle: (() => void)[];
@@ -117,22 +122,29 @@ function turn(queue: Queue): void {
 async function sendOne(queue: Queue, entry: Entry): Promise<void> {
   entry.tries += 1;
   const outcome = await queue.sender.send({ ...entry.message, timeMs: queue.now() });
-  const { entries } = queue;
+  const { entries, failures } = queue;
+  queue.failures = outcome === 'failed' ? failures + 1 : 0;
   if (outcome === 'accepted') {
     entries.delete(entry);
     // A receiver that is back gets all that waits for it.
-    if (queue.isFailing) for (const other of entries) other.dueMs = 0;
+    if (failures > 0) for (const other of entries) hasten(other);
   } else if (outcome === 'refused' || queue.isClosing || entry.tries >= TRIES_MAX) {
     drop(queue, entry);
   } else putOff(queue, entry);
-  queue.isFailing = outcome === 'failed';
 }
 
 function putOff(queue: Queue, entry: Entry): void {
   const nowMs = performance.now();
   const askedMs = Math.min(queue.last.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
-  queue.restMs = nowMs + askedMs;
+  const isAway = queue.failures >= AWAY_FAILURES;
+  queue.restMs = nowMs + Math.max(askedMs, isAway ? queue.delayMs(1) : 0);
   entry.dueMs = nowMs + Math.max(queue.delayMs(entry.tries), askedMs);
+}
+
+function hasten(entry: Entry): void {
+  if (entry.isHastened || entry.tries === 0) return;
+  entry.dueMs = 0;
+  entry.isHastened = true;
 }
 
 function drop(queue: Queue, entry: Entry): void {

@@ -76,6 +76,33 @@ test('a message that fails holds up no other', async () => {
   await queue.close(0);
 });
 
+test('a message that the receiver cannot take keeps its waits while others are taken', async () => {
+  await using hook = await openReceiver((response, at) =>
+    response.writeHead(hook.received[at]?.id === 'poison' ? 500 : 204).end(),
+  );
+  const queue = open(hook, { delayMs: () => 3_600_000 });
+  queue.push('poison');
+  for (let at = 0; at < 20; at += 1) {
+    queue.push(`m${at}`);
+    await expect.poll(queue.waiting, { interval: 1 }).toBe(1);
+  }
+  expect(queue.counted.filter((outcome) => outcome !== 'accepted')).toEqual(['failed', 'failed']);
+  await queue.close(0);
+});
+
+test('a receiver that is away is not tried with every message', async () => {
+  await using hook = await openReceiver(failing(Number.POSITIVE_INFINITY));
+  const queue = open(hook, { delayMs: () => 3_600_000 });
+  for (let at = 0; at < 50; at += 1) queue.push(`m${at}`);
+  await hook.until(5);
+  // Time enough for a message to another receiver is time enough for one to this.
+  await using other = await openReceiver();
+  const { send } = createWebhookSender(other);
+  for (const id of ['a', 'b']) await send({ id, body: '{}', timeMs: Date.now() });
+  expect([queue.waiting(), ids(hook)]).toEqual([50, ['m0', 'm1', 'm2', 'm3', 'm4']]);
+  await queue.close(0);
+});
+
 test('a message is given up after twelve tries', async () => {
   await using hook = await openReceiver(failing(Number.POSITIVE_INFINITY));
   const queue = open(hook);

@@ -81,6 +81,17 @@ test.each([
   else expect(Math.abs((seen?.retryAfterMs ?? 0) - want)).toBeLessThan(5000);
 });
 
+test('an answer that never ends counts as what it said, once its connection is closed', async () => {
+  await using hook = await openReceiver((response) =>
+    response.writeHead(200, { 'content-length': 1000 }).flushHeaders(),
+  );
+  const { send } = createWebhookSender({ ...hook, timeoutMs: 100 });
+  const beganMs = performance.now();
+  expect(await send(message())).toBe('accepted');
+  // Whoever went on with the first byte of the answer would open one connection after the other.
+  expect(performance.now() - beganMs).toBeGreaterThan(80);
+});
+
 test('a receiver that never answers fails the message in bounded time', async () => {
   await using hook = await openReceiver(() => {});
   let seen: Delivery | undefined;
