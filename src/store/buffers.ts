@@ -5,6 +5,9 @@ import { createWriter, type Writer, type WriterOptions } from './writer.ts';
 
 /** Events that may wait for the next write; what comes beyond is dropped and counted. */
 const WAITING_EVENTS = 10_000;
+/** Of them refusals: whoever is refused ten thousand times pushes no alert and no change out. */
+const WAITING_REFUSALS = 9000;
+const REFUSAL = 'decision.refused';
 
 /** What every buffer can be asked. */
 export type Waiting = Pick<Writer, 'flush' | 'failures' | 'stop'> & {
@@ -20,29 +23,38 @@ export type EventBuffer = Waiting & { readonly recordEvent: (event: AuditEvent) 
 /** Holds events between two writes. */
 export function createEventBuffer(write: Write, options: BufferOptions): EventBuffer {
   let waiting: AuditEvent[] = [];
+  let refusals = 0;
   let dropped = 0;
+  const add = (event: AuditEvent): boolean => {
+    const isRefusal = event.event === REFUSAL;
+    const isFull = waiting.length >= WAITING_EVENTS || (isRefusal && refusals >= WAITING_REFUSALS);
+    if (isFull) {
+      dropped += 1;
+      return false;
+    }
+    if (isRefusal) refusals += 1;
+    waiting.push(event);
+    return true;
+  };
   const source = {
     take() {
       const items = waiting;
       waiting = [];
+      refusals = 0;
       return items;
     },
     write: (events: readonly AuditEvent[]) => write({ uses: [], events }),
     restore(events: readonly AuditEvent[]) {
       const all = [...events, ...waiting];
-      waiting = all.slice(0, WAITING_EVENTS);
-      dropped += all.length - waiting.length;
+      waiting = [];
+      refusals = 0;
+      for (const event of all) add(event);
     },
   };
   const writer = createWriter(source, { ...options, everyMs: USE_WRITE_MS });
   return {
     recordEvent(event) {
-      if (waiting.length >= WAITING_EVENTS) {
-        dropped += 1;
-        return;
-      }
-      waiting.push(event);
-      writer.wake();
+      if (add(event)) writer.wake();
     },
     dropped: () => dropped,
     ...writer,
