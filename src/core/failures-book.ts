@@ -36,17 +36,22 @@ export function createFailureBook(createTable: <V>() => Table<V>): FailureBook {
   return { counts: createTable(), blocks: createTable(), holds: createTable() };
 }
 
-/** When the block of a subject ends (epoch ms); undefined where none runs, or no rule blocks any more. */
+/**
+ * When the block of a subject ends (epoch ms); undefined where none runs, or no rule blocks any more. It never lies
+ * further ahead than the rules in force block: a reload may have shortened them, and a clock may have been set back.
+ */
 export function blockEnd(
   { blocks }: FailureBook,
   rules: readonly FailureRule[],
   subject: FailureSubject,
   nowMs: number,
 ): number | undefined {
-  if (!rules.some((rule) => rule.by === subject.by && rule.blockMs !== undefined)) return undefined;
+  const longestMs = longestBlockMs(rules, subject.by);
+  if (longestMs === 0) return undefined;
   const entry = entryOf(subject);
-  const untilMs = blocks.get(entry);
-  if (untilMs === undefined) return undefined;
+  const setMs = blocks.get(entry);
+  if (setMs === undefined) return undefined;
+  const untilMs = Math.min(setMs, nowMs + longestMs);
   if (nowMs >= untilMs) {
     blocks.remove(entry);
     return undefined;
@@ -90,6 +95,12 @@ export function countFailure(
     const count = before?.startMs === startMs ? before.count + 1 : 1;
     return { lengthMs, startMs, count };
   });
+}
+
+function longestBlockMs(rules: readonly FailureRule[], by: FailureRule['by']): number {
+  let longestMs = 0;
+  for (const rule of rules) if (rule.by === by) longestMs = Math.max(longestMs, rule.blockMs ?? 0);
+  return longestMs;
 }
 
 function lengthsOf(rules: readonly FailureRule[]): ReadonlySet<number> {

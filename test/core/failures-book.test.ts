@@ -74,6 +74,18 @@ describe('a rule that counts failures', () => {
     expect(blockEnd(book, [perMinute(3)], ONE, NOW)).toBeUndefined();
   });
 
+  test.each([
+    ['a reload shortens it', 2 * MINUTE_MS, NOW],
+    ['a clock is set back', HOUR_MS, NOW - 24 * HOUR_MS],
+  ])('blocks no longer than the rule in force says when %s', (_, blockMs, nowMs) => {
+    const book = failureBook();
+    fail(book, [perMinute(3, HOUR_MS)], 3);
+    const rules = [perMinute(3, blockMs)];
+    expect(blockEnd(book, rules, ONE, nowMs)).toBe(nowMs + blockMs);
+    expect(blockEnd(book, rules, ONE, nowMs + MINUTE_MS)).toBe(nowMs + blockMs);
+    expect(blockEnd(book, rules, ONE, nowMs + blockMs)).toBeUndefined();
+  });
+
   test('goes on counting under a rule that replaces it', () => {
     const book = failureBook();
     fail(book, [perMinute(3)], 2);
