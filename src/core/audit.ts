@@ -18,6 +18,8 @@ export type AuditContext = {
 };
 
 const PATH_CHARS_MAX = 2048;
+/** A path is looked into as if it were percent-encoded so many times. */
+const DECODINGS = 3;
 /** A name in DNS has at most 253, and a port may follow. */
 const HOST_CHARS_MAX = 260;
 const METHOD_CHARS_MAX = 32;
@@ -92,9 +94,9 @@ export function auditLine(
     const { text } = request.address;
     line['address'] = mask.address ? context.mask(text) : text;
   }
-  line['http_method'] = cut(request.method, METHOD_CHARS_MAX);
+  line['http_method'] = shownMethod(policy, request.method);
   line['path'] = shownPath(policy, request.target.path);
-  line['host'] = cut(request.host, HOST_CHARS_MAX);
+  line['host'] = cut(hideSecrets(policy, request.host), HOST_CHARS_MAX);
   line['request_id'] = request.id;
   if (context.traceId !== undefined) line['trace_id'] = context.traceId;
   line['took_us'] = Math.round(context.tookMs * 1000);
@@ -132,14 +134,22 @@ export function maskEvent(
   const { actor, address, before, after } = event;
   const isUser = event.object?.kind === 'user';
   const hide = (record: AuditEvent['after']) => record && hideNames(record, isUser, mask);
-  const isNamed = hidesNames && actor?.username !== undefined;
   return {
     ...event,
-    ...(isNamed && { actor: { ...actor, username: mask(actor.username) } }),
+    ...(actor && hidesNames && { actor: hideActor(actor, mask) }),
     ...(hidesNames && before && { before: hide(before) }),
     ...(hidesNames && after && { after: hide(after) }),
     ...(hidesAddresses && address !== undefined && { address: mask(address) }),
   };
+}
+
+/** Who did something, without a name; the id of a token is its subject. */
+function hideActor(
+  { kind, id, username }: NonNullable<AuditEvent['actor']>,
+  mask: (value: string) => string,
+): NonNullable<AuditEvent['actor']> {
+  const hidden = { kind, id: kind === 'jwt' ? mask(id) : id };
+  return username === undefined ? hidden : { ...hidden, username: mask(username) };
 }
 
 /** A record without the names of people. */
@@ -156,16 +166,24 @@ function hideNames(
   return Object.fromEntries(hidden);
 }
 
+/** A method as it may be logged: any token may stand there, and so a key. */
+export function shownMethod(policy: Pick<Policy, 'prefixes'>, method: string): string {
+  return cut(hideSecrets(policy, method), METHOD_CHARS_MAX);
+}
+
 /** A path as it may be logged: cut, and without credentials that somebody put into it. */
 export function shownPath(policy: Policy, path: string): string {
   const short = cut(path, PATH_CHARS_MAX);
   const hidden = hideSecrets(policy, short);
-  if (!short.includes('%')) return hidden;
-  const plain = short.replace(/%[0-7][0-9a-f]/gi, (code) =>
-    String.fromCharCode(Number.parseInt(code.slice(1), 16)),
-  );
-  const hiddenPlain = hideSecrets(policy, plain);
-  return hiddenPlain === plain ? hidden : hiddenPlain;
+  let plain = short;
+  for (let turn = 0; turn < DECODINGS && plain.includes('%'); turn += 1) {
+    plain = plain.replace(/%[0-7][0-9a-f]/gi, (code) =>
+      String.fromCharCode(Number.parseInt(code.slice(1), 16)),
+    );
+    const hiddenPlain = hideSecrets(policy, plain);
+    if (hiddenPlain !== plain) return hiddenPlain;
+  }
+  return hidden;
 }
 
 function cut(text: string, charsMax: number): string {

@@ -163,6 +163,7 @@ describe('the audit line', () => {
     ['a key in an ambiguous path', `/a//${RAW}/..`, RAW],
     ['a key in a path without a slash', RAW, RAW],
     ['a token', `/keys/${jwt}`, jwt],
+    ['a key in a path that is encoded twice', `/keys/${RAW.replace('_', '%255f')}`, RAW.slice(4)],
     ['a key behind much else', `/${'a'.repeat(2020)}/${RAW}`, RAW],
   ])('shows no credential: %s', async (_, path, secret) => {
     const { line } = await lineOf(SPEC, { path });
@@ -170,6 +171,15 @@ describe('the audit line', () => {
     for (let from = 0; from + 24 <= secret.length; from += 1) {
       expect(text).not.toContain(secret.slice(from, from + 24));
     }
+  });
+
+  test.each<[string, RequestSpec]>([
+    ['a method', { path: '/keys', method: RAW }],
+    ['a host', { path: '/keys', host: RAW.toLowerCase() }],
+    ['a name in a host', { path: '/keys', host: `${RAW.toLowerCase()}.example.com` }],
+  ])('shows no credential as %s', async (_, asked) => {
+    const { line } = await lineOf(SPEC, asked);
+    expect(JSON.stringify(line).toLowerCase()).not.toContain(RAW.slice(4, 16).toLowerCase());
   });
 
   test('shows no credential of any refusal', async () => {
