@@ -87,7 +87,10 @@ export function tellOfChanges(
 ): (event: AuditEvent) => Promise<void> | undefined {
   return (event) => {
     const entry = { kind: 'event', event: maskEvent(event, policy(), mask) } as const;
-    if (mode === 'blocking') return keep(entry, CHANGE_MS).then(() => undefined);
+    // What was changed stays changed: its event is recorded as soon as that can be, twice rather than never.
+    if (mode === 'blocking') {
+      return keep(entry, CHANGE_MS).then((isKept) => (isKept ? undefined : tell(entry)));
+    }
     tell(entry);
     return undefined;
   };

@@ -32,30 +32,38 @@ export function createMask(key: string | undefined): Mask {
 
 /** Makes the recorder. */
 export function createRecorder(options: RecorderOptions): Recorder {
-  const { metrics, audit, mask, makeId, store } = options;
+  const { metrics, audit, store } = options;
   return (answered) => {
-    const { decision, timeMs } = answered;
     count(metrics, answered);
     useKey(store, answered);
-    const entry = answered.isKept ? undefined : entryOf(options, answered);
-    if (entry) audit.tell(entry);
-    if (decision.exposedKey || decision.notices?.includes('key.in_browser')) {
-      audit.tell(noticeOf(answered, { mask, id: makeId(timeMs) }));
-    }
+    if (answered.isKept) return;
+    for (const entry of entriesOf(options, answered)) audit.tell(entry);
   };
 }
 
 /**
- * Makes what records a check before it is answered: true once its event is where every sink keeps it, false when it is
- * not within the time that there is. Undefined for a check that the policy does not audit.
+ * Makes what records a check before it is answered: true once its events are where every sink keeps them, false when they
+ * are not within the time that there is. Undefined for a check that has none.
  */
 export function createKeeper(
   options: RecorderOptions,
 ): (answered: Answered, withinMs: number) => Promise<boolean> | undefined {
   return (answered, withinMs) => {
-    const entry = entryOf(options, answered);
-    return entry && options.audit.keep(entry, withinMs);
+    const entries = entriesOf(options, answered);
+    if (entries.length === 0) return undefined;
+    const kept = entries.map((entry) => options.audit.keep(entry, withinMs));
+    return Promise.all(kept).then((all) => all.every(Boolean));
   };
+}
+
+/** What is recorded of a check: itself, where it is audited, and that its key is in danger. */
+function entriesOf(options: RecorderOptions, answered: Answered): readonly Entry[] {
+  const { decision, timeMs } = answered;
+  const entry = entryOf(options, answered);
+  const isDanger = decision.exposedKey || decision.notices?.includes('key.in_browser');
+  const { mask, makeId } = options;
+  const notice = isDanger ? noticeOf(answered, { mask, id: makeId(timeMs) }) : undefined;
+  return [entry, notice].filter((one) => one !== undefined);
 }
 
 /** The entry of a check that is audited; a refused one goes to the store too. */
