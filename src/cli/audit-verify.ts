@@ -15,6 +15,7 @@ import { UsageError } from './usage.ts';
 const STDIN = '-';
 const NEWLINE = 0x0a;
 const KEY_CHARS_MIN = 32;
+const LINE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** `audit verify`: whether a chain of audit events is as Postern wrote it. */
 export function auditVerifyCommand(): Command {
@@ -114,18 +115,22 @@ async function takeLines(
   }
 }
 
-/** The lines of a file, as bytes: a digest knows no characters. */
+/** The lines of a file, as bytes: a digest knows no characters. Of one that is too long for an event only a part. */
 async function* linesOf(pieces: AsyncIterable<Uint8Array | string>) {
   let held: Buffer[] = [];
+  let heldBytes = 0;
   for await (const piece of pieces) {
     const bytes = Buffer.from(piece);
     let from = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
       yield { line: Buffer.concat([...held, bytes.subarray(from, end)]), isWhole: true };
       held = [];
+      heldBytes = 0;
       from = end + 1;
     }
-    if (from < bytes.length) held.push(bytes.subarray(from));
+    if (from === bytes.length || heldBytes > LINE_BYTES_MAX) continue;
+    held.push(bytes.subarray(from));
+    heldBytes += bytes.length - from;
   }
   if (held.length > 0) yield { line: Buffer.concat(held), isWhole: false };
 }

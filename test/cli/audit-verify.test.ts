@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -54,6 +54,17 @@ test('files that follow each other are one chain, in whatever order they are nam
   const { code, out } = await verify(files[0] ?? '', files[1] ?? '');
   expect(code).toBe(1);
   expect(out).toContain(`${files[0]}:1: events 5 to 8: taken out before this line`);
+});
+
+test('a line that no event fills is foreign, and costs no memory; those behind it are judged', async () => {
+  const lines = chainOf(3);
+  const path = write('long', lines.slice(0, 2));
+  truncateSync(path, 200 * 1024 * 1024);
+  appendFileSync(path, `\n${lines[2]}\n`);
+  const { code, out } = await verify(path);
+  expect(code).toBe(1);
+  expect(out).toContain(`${path}:3: no event of a chain`);
+  expect(out).toContain('3 events, the first is 1, the last 3');
 });
 
 test('what is wrong is told with its file and line, and the exit code is 1', async () => {

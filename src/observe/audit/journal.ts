@@ -80,15 +80,8 @@ type State = {
 export function openJournal(options: JournalOptions): Journal {
   const state: State = {
     ...{ options, queue: openQueue(), link: options.sealing?.from ?? CHAIN_START },
-    ...{
-      written: 0,
-      dropped: 0,
-      failed: 0,
-      isRunning: false,
-      isClosed: false,
-      isSyncDue: false,
-      isUrgent: false,
-    },
+    ...{ written: 0, dropped: 0, failed: 0 },
+    ...{ isRunning: false, isClosed: false, isSyncDue: false, isUrgent: false },
     ...{ timer: undefined, syncTimer: undefined, idle: [] },
   };
   return {
@@ -130,39 +123,46 @@ function keep(state: State, event: string): Kept {
 
 /** A write that is planned already is brought forward, never put off. */
 function runLater(state: State, ms: number): void {
-  if (state.isRunning) {
-    state.isUrgent ||= ms === 0;
-    return;
+  if (ms > 0) state.timer ??= setTimeout(() => start(state), ms);
+  else if (state.isRunning) state.isUrgent = true;
+  else {
+    state.isRunning = true;
+    endTimer(state);
+    // The checks of this turn of the loop share one write.
+    setImmediate(() => void run(state, true));
   }
-  if (ms > 0) {
-    state.timer ??= setTimeout(() => start(state), ms);
-    return;
-  }
-  state.isRunning = true;
-  clearTimeout(state.timer);
-  state.timer = undefined;
-  // The checks of this turn of the loop share one write.
-  setImmediate(() => void run(state));
 }
 
 function start(state: State): void {
-  state.timer = undefined;
+  endTimer(state);
   if (state.isRunning) return;
   state.isRunning = true;
-  void run(state);
+  void run(state, false);
 }
 
-/** Writes until nothing waits; what failed waits for its next try. Never rejects. */
-async function run(state: State): Promise<void> {
+function endTimer(state: State): void {
+  clearTimeout(state.timer);
+  state.timer = undefined;
+}
+
+/** Writes what waits, and what came meanwhile where somebody waits for it or a batch is full. Never rejects. */
+async function run(state: State, isHurried: boolean): Promise<void> {
+  const { queue } = state;
   let isSound = true;
   state.isUrgent = false;
-  while (isSound && !state.queue.isEmpty()) isSound = await writeBatch(state);
+  do {
+    if (!queue.isEmpty()) isSound = await writeBatch(state);
+  } while (isSound && !queue.isEmpty() && (isHurried || state.isUrgent || queue.isBatchFull()));
   if (state.isSyncDue) await syncNow(state);
   state.isRunning = false;
-  if (!isSound && !state.queue.isEmpty()) {
-    if (!state.isClosed) runLater(state, state.isUrgent ? 0 : RETRY_MS);
-  } else if (!state.queue.isEmpty()) runLater(state, 0);
-  else for (const resolve of state.idle.splice(0)) resolve();
+  if (queue.isEmpty()) for (const resolve of state.idle.splice(0)) resolve();
+  else if (isSound) runLater(state, state.isUrgent ? 0 : state.options.batchMs);
+  else planRetry(state);
+}
+
+function planRetry(state: State): void {
+  endTimer(state);
+  if (!state.isClosed) runLater(state, state.isUrgent ? 0 : RETRY_MS);
 }
 
 async function writeBatch(state: State): Promise<boolean> {

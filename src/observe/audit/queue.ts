@@ -27,6 +27,8 @@ export type EventQueue = {
   /** Ends a batch: what is in `again` waits at the front anew. */
   readonly done: (batch: readonly Queued[], again: readonly Queued[]) => void;
   readonly isEmpty: () => boolean;
+  /** Whether as much waits as the next batch can take. */
+  readonly isBatchFull: () => boolean;
   readonly waiting: () => { readonly events: number; readonly bytes: number };
 };
 
@@ -68,6 +70,7 @@ export function openQueue(): EventQueue {
       if (again.length > 0) state.entries = [...again, ...state.entries];
     },
     isEmpty: () => state.events === 0,
+    isBatchFull: () => state.bytes >= BATCH_BYTES,
     waiting: () => ({ events: state.events, bytes: state.bytes }),
   };
 }

@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -86,6 +87,16 @@ test('a file of nothing but a cut line begins anew', async () => {
   expect(idsOf(path)).toEqual(['a']);
 });
 
+test('zeros that the loss of power left, however many, cost no event before them', async () => {
+  const path = join(testFolder(), 'audit.jsonl');
+  writeFileSync(path, `${event('a')}\n${event('b')}\n`);
+  truncateSync(path, 5 * 1024 * 1024);
+  const sink = await open(path);
+  sink.write(event('c'));
+  await sink.end();
+  expect(idsOf(path)).toEqual(['a', 'b', 'c']);
+});
+
 test('two do not write one file, and the next may once the first is done', async () => {
   const path = join(testFolder(), 'audit.jsonl');
   const first = await open(path);
@@ -140,6 +151,18 @@ describe.each([true, { key: 'a key that nobody else has, and long enough' }])(
   'the chain %j',
   (chain) => {
     const key = typeof chain === 'object' ? chain.key : undefined;
+
+    test('goes on after a crash in the middle of a rotation', async () => {
+      const path = join(testFolder(), 'audit.jsonl');
+      for (const turn of numbers(2)) {
+        const sink = await open(path, { chain, mode: 'blocking' });
+        for (const id of numbers(3)) await sink.keep(event(id)).isKept;
+        await sink.end();
+        if (turn === '0') renameSync(path, `${path}.20261121T064028123Z`);
+        if (turn === '0') writeFileSync(path, '');
+      }
+      expect(faultsOf(filesOf(path), key)).toMatchObject({ events: 6, first: 1, faults: [] });
+    });
 
     test('goes on across restarts, a crash and rotation', async () => {
       const path = join(testFolder(), 'audit.jsonl');

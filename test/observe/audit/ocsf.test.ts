@@ -312,7 +312,7 @@ describe('a change is Entity Management', () => {
     const object = { kind: 'user', id: 'u1' } as const;
     const hidden = maskEvent({ ...base, object, after, before: after }, policy(MASKED), mask);
     const { text } = readEvent(hidden);
-    expect(text).not.toMatch(/"(ada|ada@x\.io|Ada|bob)"|203\.0\.113\.9/);
+    expect(text).not.toMatch(/"(ada|ada@x\.io|Ada|bob|sub-1)"|203\.0\.113\.9/);
     expect(text).toContain('"plan":"p"');
   });
 });

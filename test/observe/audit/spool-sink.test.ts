@@ -1,4 +1,11 @@
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, test } from 'vitest';
@@ -198,4 +205,57 @@ test('files of a spool are for their owner alone', async () => {
     expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
   }
   expect(readFileSync(join(folder, 'cursor'), 'utf8')).toMatch(/^1 \d+\n$/);
+});
+
+test('a cursor beyond the end is put right at once: later events do not grow up to it', async () => {
+  const folder = testFolder();
+  const dead = listCarrier();
+  dead.state.isUp = false;
+  writeFileSync(join(folder, 'cursor'), '1 400\n');
+  for (const id of ['a', 'b']) {
+    const sink = await open(folder, dead.carrier);
+    await sink.keep(event(id, 'x'.repeat(300))).isKept;
+    await sink.close(GRACE_MS);
+  }
+  const { carrier, ids } = listCarrier();
+  await (await open(folder, carrier)).close(GRACE_MS);
+  expect(ids()).toEqual(['a', 'b']);
+});
+
+test('where the cursor cannot be written, what was delivered is removed all the same', async () => {
+  const folder = testFolder();
+  const { carrier, ids } = listCarrier();
+  mkdirSync(join(folder, 'cursor.next'));
+  const sink = await open(folder, carrier);
+  for (const id of numbers(40)) await sink.keep(event(id, 'x'.repeat(20_000))).isKept;
+  await until(() => sink.counts().waitingEvents === 0);
+  await until(() => bytesIn(folder) < 100_000 + 4096);
+  await sink.close(GRACE_MS);
+  expect(ids()).toEqual(numbers(40));
+});
+
+test('a segment whose last line has no end holds up none behind it', async () => {
+  const folder = testFolder();
+  writeFileSync(join(folder, '000000000001.jsonl'), `${event('a')}\n{"id":"half`);
+  writeFileSync(join(folder, '000000000002.jsonl'), `${event('b')}\n`);
+  const { carrier, ids } = listCarrier();
+  await (await open(folder, carrier)).close(GRACE_MS);
+  expect(ids()).toEqual(['a', 'b']);
+});
+
+test('the chain goes on after a crash that left a new segment without a line', async () => {
+  const folder = testFolder();
+  const dead = listCarrier();
+  dead.state.isUp = false;
+  const first = await open(folder, dead.carrier, { chain: true });
+  for (const id of numbers(3)) await first.keep(event(id)).isKept;
+  await first.close(GRACE_MS);
+  writeFileSync(join(folder, '000000000002.jsonl'), '');
+  const { carrier, carried } = listCarrier();
+  const second = await open(folder, carrier, { chain: true });
+  await second.keep(event('3')).isKept;
+  await second.close(GRACE_MS);
+  const check = createChainCheck(createChainDigest());
+  for (const line of carried) check.take(Buffer.from(line), 'carried');
+  expect(check.end()).toMatchObject({ events: 4, first: 1, faults: [] });
 });

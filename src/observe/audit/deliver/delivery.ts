@@ -48,7 +48,10 @@ export async function openDelivery(
   given: Pick<State, 'folder' | 'segments' | 'carrier' | 'retryMs' | 'onFailure'>,
 ): Promise<Delivery> {
   const { segments } = given;
-  const cursor = within(segments, await readCursor(given.folder));
+  const kept = await readCursor(given.folder);
+  const cursor = within(segments, kept);
+  // The file may grow to where a wrong cursor points, and it would then be taken for right.
+  if (kept && cursor !== kept) await writeCursor(given.folder, cursor);
   const state: State = {
     ...{ ...given, cursor, closing: new AbortController() },
     ...{ delivered: 0, spoilt: 0, attempt: 0, wake: () => {} },
@@ -129,8 +132,9 @@ async function deliverOnce(state: State): Promise<boolean> {
   state.delivered += events.length;
   state.spoilt += lines.length - events.length;
   state.waiting -= lines.length;
-  await writeCursor(folder, next);
+  // In this order: a full disk has no room for a cursor before there is less on it.
   await segments.forget(next);
+  await writeCursor(folder, next);
   return false;
 }
 

@@ -3,11 +3,11 @@ import { basename, dirname, join } from 'node:path';
 import type { Target } from '../journal.ts';
 import { append, type GrowingFile, sync, syncFolder } from './append.ts';
 import { takeLock } from './lock.ts';
-import { readTail } from './tail.ts';
+import { readLastLine, readTail } from './tail.ts';
 
 /** A file of lines that a new one follows at a size. */
 export type LogFile = Target & {
-  /** The last whole line that was there when it was opened. */
+  /** The last whole line that was there when it was opened, or in the file before it. */
   readonly lastLine: string | undefined;
 };
 
@@ -39,7 +39,10 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
   );
   const unlock = isOdd ? () => {} : takeLock(`${path}.lock`);
   try {
-    const { growing, lastLine } = await openGrowing(path);
+    const { growing, lastLine: last } = await openGrowing(path);
+    // A crash in the middle of a rotation leaves a new file without a line.
+    const before = last === undefined ? (await oldFiles(path)).at(-1) : undefined;
+    const lastLine = before ? await readLastLine(before).catch(() => undefined) : last;
     const held: Held = { options, growing, lookedAtMs: performance.now() };
     return {
       lastLine,
@@ -130,14 +133,18 @@ async function freeName(path: string): Promise<string> {
 }
 
 async function removeOldest({ path, keepFiles }: LogFileOptions): Promise<void> {
+  const old = await oldFiles(path);
+  for (const name of old.slice(0, Math.max(0, old.length - keepFiles))) await unlink(name);
+}
+
+/** The files that were rotated out, the oldest first. */
+async function oldFiles(path: string): Promise<readonly string[]> {
   const folder = dirname(path);
   const own = basename(path);
-  const old = (await readdir(folder))
-    .filter((name) => name.startsWith(own) && SUFFIX.test(name.slice(own.length)))
-    .sort(byTime);
-  for (const name of old.slice(0, Math.max(0, old.length - keepFiles))) {
-    await unlink(join(folder, name));
-  }
+  const names = (await readdir(folder)).filter(
+    (name) => name.startsWith(own) && SUFFIX.test(name.slice(own.length)),
+  );
+  return names.sort(byTime).map((name) => join(folder, name));
 }
 
 /** `-10` comes after `-9`. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Target } from '../journal.ts';
 import { append, type GrowingFile, sync, syncFolder } from './append.ts';
 import { takeLock } from './lock.ts';
-import { readTail } from './tail.ts';
+import { readLastLine, readTail } from './tail.ts';
 
 /** A place in a spool: a segment by number, and bytes of it. */
 export type Place = { readonly segment: number; readonly offset: number };
@@ -49,9 +49,12 @@ export async function openSegments(folder: string, segmentBytes: number): Promis
   const unlock = takeLock(join(folder, 'lock'));
   try {
     const sizes = await listSizes(folder);
-    const number = [...sizes.keys()].at(-1) ?? 1;
-    const { growing, lastLine } = await openSegment(folder, number);
+    const [number = 1, before] = [...sizes.keys()].reverse();
+    const { growing, lastLine: last } = await openSegment(folder, number);
     sizes.set(number, growing.size);
+    // A crash may leave a new segment without a line.
+    const isEmpty = last === undefined && before !== undefined;
+    const lastLine = isEmpty ? await readLastLine(pathOf(folder, before)) : last;
     return assemble(
       { folder, segmentBytes, sizes, current: { number, growing } },
       lastLine,
@@ -118,6 +121,9 @@ async function readFrom(state: State, from: Place, bytes: number): Promise<Read>
   const file = await open(pathOf(state.folder, from.segment), 'r');
   try {
     const whole = await readLines(file, from.offset, { bytes, size });
+    // A line without its end, in a segment that grows no more, comes to no end.
+    const isOver = whole.length === 0 && from.segment < state.current.number;
+    if (isOver) return readFrom(state, nextOf(state, from), bytes);
     const next = { segment: from.segment, offset: from.offset + whole.length };
     return { lines: whole.toString('utf8').split('\n').slice(0, -1), next };
   } finally {
