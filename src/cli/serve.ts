@@ -2,6 +2,8 @@ import type { Command } from './command.ts';
 import { UsageError } from './usage.ts';
 
 const NODE_MIN = [24, 14, 1] as const;
+/** How long a process that has closed everything may take to end. */
+const EXIT_MS = 1000;
 
 /** `serve`: answers until SIGTERM or SIGINT, then drains. SIGHUP reloads the policy. */
 export function serveCommand(): Command {
@@ -49,7 +51,13 @@ async function serve(
   await untilSignal();
   await opened.close();
   process.off('SIGHUP', reload);
+  endForSure();
   return 0;
+}
+
+/** A write to a pipe whose reader stalls holds up even `process.exit`; what else there was to do is done. */
+function endForSure(): void {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), EXIT_MS).unref();
 }
 
 /** Whether a version is at least the one that `engines` in package.json names. */
