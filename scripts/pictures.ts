@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Browser, chromium } from 'playwright-core';
+import { CHROMIUM_REMEDY, findChromium } from './lib/chromium.ts';
 import { drawPage, PAGE_WIDTH, type Shown } from './lib/dashboards/draw/page.ts';
 import type { DrawnPanel } from './lib/dashboards/draw/panel.ts';
 import { shrinkPng } from './lib/dashboards/draw/png.ts';
@@ -22,7 +23,6 @@ const HEIGHT = 900;
 const MINUTE_MS = 60_000;
 const WINDOWS_FULL_MS = 54_000;
 const BYTES_MAX = 150_000;
-const CHROMIUM = process.env['CHROMIUM_BIN'] ?? '/usr/bin/chromium';
 
 /** What a panel's file holds beside what is drawn. */
 type FilePanel = Omit<DrawnPanel, 'targets'> & {
@@ -35,10 +35,12 @@ await main();
 async function main(): Promise<void> {
   const envoy = findEnvoy();
   if (!envoy) throw new Error('There is no Envoy: run `npm test`, which installs it.');
+  const executablePath = findChromium();
+  if (!executablePath) throw new Error(`There is no Chromium: ${CHROMIUM_REMEDY}.`);
   mkdirSync(PICTURES, { recursive: true });
   const stage = await openStage(envoy);
   const browser = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: ['--no-sandbox', '--disable-lcd-text'],
   });
   try {

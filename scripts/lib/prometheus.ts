@@ -1,5 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram } from './find-program.ts';
 
 /** What the tests say where they find no Prometheus. */
 export const PROMETHEUS_REMEDY =
@@ -7,22 +6,7 @@ export const PROMETHEUS_REMEDY =
 
 const VARIABLES = { prometheus: 'PROMETHEUS_BIN', promtool: 'PROMTOOL_BIN' } as const;
 
-/** Finds a program of Prometheus: the one that its variable names, else one in PATH. Throws when the variable names no file. */
+/** Finds a program of Prometheus: the one that its variable names, else one in PATH. */
 export function findPrometheus(program: keyof typeof VARIABLES): string | undefined {
-  const named = process.env[VARIABLES[program]];
-  if (named) {
-    if (existsSync(named)) return named;
-    throw new Error(`${VARIABLES[program]} is ${named}, and there is no such file`);
-  }
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  return folders.map((folder) => join(folder, program)).find(isProgram);
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(VARIABLES[program], [program]);
 }

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { findPrometheus, PROMETHEUS_REMEDY } from '../../scripts/lib/prometheus.ts';
 import { RUNBOOKS } from '../../scripts/lib/rules/files.ts';
 import { documentsOf, ROOT } from './manifests.ts';
 import {
@@ -21,19 +22,13 @@ import {
 const alerts = allAlerts();
 const names = [...new Set(alerts.map(({ alert }) => alert))].sort();
 const expectations = UNIT_TESTS.flatMap(expectationsIn);
-const promtool = findPromtool();
+const promtool = findPrometheus('promtool');
 
-/** Without promtool a CI run fails; any other run says what it leaves out. */
-function findPromtool(): string | undefined {
-  const server = process.env['PROMETHEUS_BIN'] ?? '';
-  const beside = server === '' ? '' : join(dirname(server), 'promtool');
-  const candidates = [process.env['PROMTOOL_BIN'] ?? '', beside, 'promtool'];
-  const found = candidates.find((one) => one !== '' && spawnSync(one, ['--version']).status === 0);
-  if (found !== undefined) return found;
-  const remedy = 'install Prometheus, or set PROMTOOL_BIN';
-  if (process.env['CI']) throw new Error(`There is no promtool: ${remedy}.`);
-  process.stderr.write(`\n! There is no promtool: tests of rules are SKIPPED; ${remedy}.\n\n`);
-  return undefined;
+if (!promtool) {
+  if (process.env['CI']) throw new Error(`There is no promtool: ${PROMETHEUS_REMEDY}.`);
+  process.stderr.write(
+    `\n! There is no promtool: tests of rules are SKIPPED; ${PROMETHEUS_REMEDY}.\n\n`,
+  );
 }
 
 /** What promtool says, and how it ended. */

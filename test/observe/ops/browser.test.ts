@@ -1,25 +1,12 @@
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM_REMEDY, findChromium } from '../../../scripts/lib/chromium.ts';
 import { counted, type OpsStage, openOpsStage, TROUBLED } from './stage.ts';
 
 const PRODUCT = 'A product whose name is rather long';
 const binary = findChromium();
 
-/** The browser of CHROMIUM_BIN, else one on the path; a CI run without one fails. */
-function findChromium(): string | undefined {
-  const named = process.env['CHROMIUM_BIN'];
-  if (named) return named;
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const places = folders.flatMap((folder) =>
-    ['chromium', 'chromium-browser'].map((name) => join(folder, name)),
-  );
-  const found = places.find((place) => existsSync(place));
-  if (!found && process.env['CI'])
-    throw new Error('There is no chromium: install it, or set CHROMIUM_BIN.');
-  return found;
-}
+if (!binary && process.env['CI']) throw new Error(`There is no Chromium: ${CHROMIUM_REMEDY}.`);
 
 let stage: OpsStage;
 let browser: Browser;
