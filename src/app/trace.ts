@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import type { Environment } from '../config/environment.ts';
 import type { Logger } from '../observe/log.ts';
 import { readTraceSettings } from '../observe/trace/settings.ts';
@@ -15,8 +16,34 @@ export async function openTraces(
   const { settings, warnings } = readTraceSettings(env);
   for (const warning of warnings) log.warn(warning);
   if (!settings) return undefined;
-  const { openTracing } = await import('../observe/trace/tracer.ts');
-  return openTracing({ settings, version, onExport: tellTurns(log) });
+  for (const name of FILES) {
+    if (!isReadable(env[name]))
+      log.warn(`${name} names a file that cannot be read: it is not used`);
+  }
+  try {
+    const { openTracing } = await import('../observe/trace/tracer.ts');
+    return openTracing({ settings, version, onExport: tellTurns(log) });
+  } catch (cause) {
+    const error = cause instanceof Error ? describe(cause) : undefined;
+    log.warn({ error }, 'tracing cannot be opened: no traces');
+    return undefined;
+  }
+}
+
+/** Files of the transport, which the exporter passes over in silence where they cannot be read. */
+const FILES = ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY'].flatMap((name) => [
+  `OTEL_EXPORTER_OTLP_${name}`,
+  `OTEL_EXPORTER_OTLP_TRACES_${name}`,
+]);
+
+function isReadable(path: string | undefined): boolean {
+  if (!path) return true;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Tells when the collector stops taking spans, and when it takes them again; a metric counts those that are lost. */

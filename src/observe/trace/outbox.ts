@@ -32,7 +32,7 @@ export type OutboxOptions = {
   readonly onExport: (error: Error | undefined) => void;
 };
 
-/** An end of the process waits for nothing longer than this, whatever one export may take. */
+/** An export without an end by then has failed: a collector may send its answer a byte at a time, for ever. */
 const SAFE_EXPORT_MS = 60_000;
 const FAILED = 1;
 const SUCCESS = 0;
@@ -76,17 +76,23 @@ export function openOutbox(options: OutboxOptions): Outbox {
   };
 }
 
-/** The same exporter; what became of each batch is told, also where the exporter throws. */
+/** The same exporter; what became of each batch is told once, also where the exporter throws or never answers. */
 function countingExporter(
   exporter: SpanExporter,
   tell: (spans: number, result: Result) => void,
 ): SpanExporter {
   return {
     export: (spans: ReadableSpan[], answer) => {
+      let isSettled = false;
       const settle = (result: Result) => {
+        if (isSettled) return;
+        isSettled = true;
+        clearTimeout(late);
         tell(spans.length, result);
         answer(result);
       };
+      const error = new Error('no end of an answer');
+      const late = setTimeout(() => settle({ code: FAILED, error }), SAFE_EXPORT_MS).unref();
       try {
         exporter.export(spans, settle);
       } catch (cause) {

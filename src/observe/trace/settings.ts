@@ -29,6 +29,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT';
 const TRACES_ENDPOINT = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
 const PROTOCOL = 'http/protobuf';
+const COMPRESSIONS = ['gzip', 'none'];
 /** Far below the ten seconds of the specification: an export under way holds up the end of the process. */
 const EXPORT_MS = 2000;
 const DELAY_MS = 1000;
@@ -36,14 +37,16 @@ const WAITING_MAX = 8192;
 const BATCH_MAX = 512;
 const COUNT_MAX = 1_000_000;
 
-const SAMPLERS: { readonly [name: string]: (ratio: number) => SamplerSettings } = {
-  always_on: () => ({ ratio: 1, isParentBased: false }),
-  always_off: () => ({ ratio: 0, isParentBased: false }),
-  traceidratio: (ratio) => ({ ratio, isParentBased: false }),
-  parentbased_always_on: () => ({ ratio: 1, isParentBased: true }),
-  parentbased_always_off: () => ({ ratio: 0, isParentBased: true }),
-  parentbased_traceidratio: (ratio) => ({ ratio, isParentBased: true }),
-};
+type MakeSampler = (ratio: number) => SamplerSettings;
+
+const SAMPLERS: ReadonlyMap<string, MakeSampler> = new Map<string, MakeSampler>([
+  ['always_on', () => ({ ratio: 1, isParentBased: false })],
+  ['always_off', () => ({ ratio: 0, isParentBased: false })],
+  ['traceidratio', (ratio) => ({ ratio, isParentBased: false })],
+  ['parentbased_always_on', () => ({ ratio: 1, isParentBased: true })],
+  ['parentbased_always_off', () => ({ ratio: 0, isParentBased: true })],
+  ['parentbased_traceidratio', (ratio) => ({ ratio, isParentBased: true })],
+]);
 const DEFAULT_SAMPLER = 'parentbased_always_on';
 
 /**
@@ -61,13 +64,21 @@ export function readTraceSettings(env: Environment): TraceChoice {
   }
   const warnings: string[] = [];
   const count = (name: string, usual: number) => readCount(env, name, { usual, warnings });
-  const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || env['OTEL_EXPORTER_OTLP_PROTOCOL'];
+  const protocol = firstOf(env, 'PROTOCOL');
   if (protocol && protocol !== PROTOCOL) {
     warnings.push(
       `OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent as ${PROTOCOL} and in no other way`,
     );
   }
-  const hasTimeout = env['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT'] || env['OTEL_EXPORTER_OTLP_TIMEOUT'];
+  const compression = firstOf(env, 'COMPRESSION');
+  if (compression && !COMPRESSIONS.includes(compression)) {
+    warnings.push('OTEL_EXPORTER_OTLP_COMPRESSION: gzip or none; nothing is compressed');
+  }
+  const timeout = firstOf(env, 'TIMEOUT');
+  const hasTimeout = timeout !== undefined && Number(timeout) > 0;
+  if (timeout !== undefined && !hasTimeout) {
+    warnings.push(`OTEL_EXPORTER_OTLP_TIMEOUT is no number of milliseconds: ${EXPORT_MS} holds`);
+  }
   const waitingMax = count('OTEL_BSP_MAX_QUEUE_SIZE', WAITING_MAX);
   const settings = {
     url,
@@ -80,6 +91,11 @@ export function readTraceSettings(env: Environment): TraceChoice {
   return { settings, warnings };
 }
 
+/** What a variable of the exporter says for traces, else for everything. */
+function firstOf(env: Environment, name: string): string | undefined {
+  return env[`OTEL_EXPORTER_OTLP_TRACES_${name}`] || env[`OTEL_EXPORTER_OTLP_${name}`] || undefined;
+}
+
 /** The endpoint for traces as it is, or the common one with the path of traces (OTLP exporter specification). */
 function exportUrl(env: Environment): string | undefined {
   const own = env[TRACES_ENDPOINT];
@@ -89,7 +105,7 @@ function exportUrl(env: Environment): string | undefined {
 }
 
 function readSampler(env: Environment, warnings: string[]): SamplerSettings {
-  const make = SAMPLERS[env['OTEL_TRACES_SAMPLER'] || DEFAULT_SAMPLER];
+  const make = SAMPLERS.get(env['OTEL_TRACES_SAMPLER'] || DEFAULT_SAMPLER);
   const ratio = readRatio(env['OTEL_TRACES_SAMPLER_ARG']);
   if (!make) {
     warnings.push(`OTEL_TRACES_SAMPLER names no sampler that there is: ${DEFAULT_SAMPLER} holds`);

@@ -1,5 +1,5 @@
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createEpochClock } from '../../../src/observe/trace/clock.ts';
 import { openOutbox } from '../../../src/observe/trace/outbox.ts';
 import type { Tracing } from '../../../src/observe/trace/tracer.ts';
@@ -47,6 +47,18 @@ test('a collector that stalls costs spans, and every one is counted', async () =
   }
   endChecks(tracing, 1);
   expect(tracing.counts()).toMatchObject({ dropped: 6, waiting: 1 });
+});
+
+test('spans whose export never ends fail after a minute, once, and make room for others', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { exporter, answers } = openStalled();
+  const tracing = openStand({ env: few, exporter });
+  endChecks(tracing, 2);
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(tracing.counts()).toEqual({ exported: 0, failed: 2, dropped: 0, waiting: 0 });
+  answers.shift()?.();
+  expect(tracing.counts()).toEqual({ exported: 0, failed: 2, dropped: 0, waiting: 0 });
 });
 
 test('a check finds room with all of its spans, or with none', () => {

@@ -66,6 +66,8 @@ describe('sampling', () => {
 
   test.each([
     [{ OTEL_TRACES_SAMPLER: 'sometimes' }, 'OTEL_TRACES_SAMPLER'],
+    [{ OTEL_TRACES_SAMPLER: '__proto__' }, 'OTEL_TRACES_SAMPLER'],
+    [{ OTEL_TRACES_SAMPLER: 'constructor' }, 'OTEL_TRACES_SAMPLER'],
     [{ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '2' }, '_SAMPLER_ARG'],
     [{ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: 'half' }, '_SAMPLER_ARG'],
   ])('%j is a warning, and everything is sampled', (env, named) => {
@@ -95,6 +97,18 @@ describe('sending', () => {
     const { settings, warnings } = read({ ...ON, OTEL_BSP_MAX_QUEUE_SIZE: text });
     expect(settings?.waitingMax).toBe(settingsOf({})?.waitingMax);
     expect(warnings).toEqual([expect.stringContaining('OTEL_BSP_MAX_QUEUE_SIZE')]);
+  });
+
+  test.each(['-5', '0', 'soon'])('a timeout of %s is a warning, and two seconds hold', (text) => {
+    const { settings, warnings } = read({ ...ON, OTEL_EXPORTER_OTLP_TIMEOUT: text });
+    expect(settings?.exportMs).toBe(2000);
+    expect(warnings).toEqual([expect.stringContaining('OTEL_EXPORTER_OTLP_TIMEOUT')]);
+  });
+
+  test('a compression that there is not is a warning', () => {
+    const name = 'OTEL_EXPORTER_OTLP_COMPRESSION';
+    expect(read({ ...ON, [name]: 'zstd' }).warnings).toEqual([expect.stringContaining(name)]);
+    for (const text of ['gzip', 'none']) expect(read({ ...ON, [name]: text }).warnings).toEqual([]);
   });
 
   test.each(['grpc', 'http/json'])('the protocol %s is a warning', (text) => {
