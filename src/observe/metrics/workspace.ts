@@ -34,13 +34,13 @@ export function workspaceGauge(registry: Registry, now: () => number): HearWorks
     const usage = fullest(usages);
     if (!usage) return;
     const ratio = usedRatio(usage);
+    if (ratio < RATIO_MIN || workspace.length > ID_CHARS_MAX) return;
     const { resetAtMs } = usage;
     const id = `${plan}\n${workspace}`;
     const known = tracked.get(id);
     // Where keys or users are counted by themselves, the fullest of a workspace speaks for it.
     if (known && known.resetAtMs > timeMs && known.resetAtMs >= resetAtMs && known.ratio >= ratio)
       return;
-    if (ratio < RATIO_MIN || workspace.length > ID_CHARS_MAX) return;
     if (!known && tracked.size >= TRACKED_MAX) makeRoom(tracked, timeMs);
     tracked.set(id, { plan, workspace, ratio, resetAtMs });
   };
