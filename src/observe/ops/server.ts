@@ -54,7 +54,8 @@ type Answering = Omit<OpsSources, 'monitoring'> & Pick<Monitoring, 'page'>;
 async function answer(sources: Answering, request: IncomingMessage): Promise<Page> {
   const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s);
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return json(405, { error: 'METHOD_NOT_ALLOWED', message: 'Use GET.' });
+    const page = json(405, { error: 'METHOD_NOT_ALLOWED', message: 'Use GET.' });
+    return { ...page, headers: { allow: 'GET, HEAD' } };
   }
   switch (path) {
     case '/health':
