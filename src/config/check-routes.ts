@@ -70,6 +70,8 @@ function checkPublic(review: Review, index: number, route: RouteConfig): void {
   for (const [place, limit] of (route.limits ?? []).entries()) {
     const path = [...settingPath(review, index, 'limits'), place];
     if (limit.on === 'refused') {
+      // Of the defaults it is for the routes that look at credentials.
+      if (path[0] === 'defaults') continue;
       review.problem([...path, 'on'], 'a public route refuses no credential: nothing would count');
       continue;
     }

@@ -32,6 +32,14 @@ test.each<[string, string, readonly string[]]>([
   expect(load(text).problems).toEqual(problems);
 });
 
+test('a limit on failures may stand in the defaults of a policy that has public routes', () => {
+  const { problems } = load(`
+defaults: { limits: [{ on: refused, per_minute: 5 }] }
+routes: [{ path: /open, access: public }, { path: /v1/**, access: [api_key] }]
+`);
+  expect(problems).toEqual([]);
+});
+
 test('a limit on: refused counts by ip, whatever limit_by says, and each failure as one', async () => {
   const { routes } = await compile(
     `limit_by: username\n${ROUTE('cost: 9, limits: [{ on: refused, per_minute: 5 }, { per_minute: 9 }]')}`,
