@@ -1,5 +1,5 @@
 import { createReadStream, readFileSync } from 'node:fs';
-import { createChainDigest, readSeal } from '../core/audit-chain.ts';
+import { CHAIN_KEY_CHARS_MIN, createChainDigest, readSeal } from '../core/audit-chain.ts';
 import {
   type ChainCheck,
   type ChainFault,
@@ -14,7 +14,6 @@ import { UsageError } from './usage.ts';
 
 const STDIN = '-';
 const NEWLINE = 0x0a;
-const KEY_CHARS_MIN = 32;
 const LINE_BYTES_MAX = 16 * 1024 * 1024;
 
 /** `audit verify`: whether a chain of audit events is as Postern wrote it. */
@@ -43,23 +42,21 @@ async function verify(given: Given, session: Session): Promise<number> {
   if (operands.includes(STDIN) && operands.length > 1) {
     throw new UsageError('postern audit verify: - stands alone');
   }
-  const check = createChainCheck(createChainDigest(readKey(text['key-file'])));
+  const digest = createChainDigest(readKey(text['key-file']));
+  const check = createChainCheck(digest, { mayRestart: flags.has('restarts') });
   for (const file of await inOrder(operands)) await takeLines(check, file, piecesOf(file, session));
   const verdict = check.end();
-  const faults = verdict.faults.filter(
-    ({ kind }) => kind !== 'restarted' || !flags.has('restarts'),
-  );
-  const isSound = verdict.events > 0 && faults.length === 0;
-  if (flags.has('json')) session.out(printableJson({ sound: isSound, ...verdict, faults }));
-  else tell({ ...verdict, faults }, session);
+  const { isSound, ...told } = verdict;
+  if (flags.has('json')) session.out(printableJson({ sound: isSound, ...told }));
+  else tell(verdict, session);
   return isSound ? 0 : 1;
 }
 
 function readKey(path: string | undefined): string | undefined {
   if (path === undefined) return undefined;
   const key = readOr(path, () => readFileSync(path, 'utf8')).trim();
-  if (key.length >= KEY_CHARS_MIN) return key;
-  throw new UsageError(`--key-file: a key has at least ${KEY_CHARS_MIN} characters`);
+  if (key.length >= CHAIN_KEY_CHARS_MIN) return key;
+  throw new UsageError(`--key-file: a key has at least ${CHAIN_KEY_CHARS_MIN} characters`);
 }
 
 /** Files by the number of their first event; a file without any goes first, where it does no harm. */
@@ -135,7 +132,8 @@ async function* linesOf(pieces: AsyncIterable<Uint8Array | string>) {
   if (held.length > 0) yield { line: Buffer.concat(held), isWhole: false };
 }
 
-function tell({ events, first, last, faults, unlisted }: ChainVerdict, session: Session): void {
+function tell(verdict: ChainVerdict, session: Session): void {
+  const { events, first, last, faults, unlisted } = verdict;
   for (const fault of faults) session.out(`${printable(fault.at)}: ${writeFault(fault)}`);
   if (unlisted > 0) session.out(`and ${unlisted} more`);
   if (!last || first === undefined) {
@@ -145,8 +143,13 @@ function tell({ events, first, last, faults, unlisted }: ChainVerdict, session: 
   session.out(`${events} events, the first is ${first}, the last ${last.sequence}`);
   if (first > 1) session.out(`what came before ${first} is in none of the files`);
   session.out(`digest of the last: ${last.digest}`);
-  const verdict = faults.length === 0 ? 'sound: none is missing or changed' : 'not sound';
-  session.out(verdict);
+  session.out(writeVerdict(verdict));
+}
+
+function writeVerdict({ isSound, faults }: ChainVerdict): string {
+  if (!isSound) return 'not sound';
+  if (faults.length === 0) return 'sound: none is missing or changed';
+  return 'sound: all that was written is there, and unchanged';
 }
 
 function writeFault({ kind, from, to }: ChainFault): string {

@@ -30,6 +30,8 @@ export type ChainFault = {
 
 /** What became of a check of a chain. */
 export type ChainVerdict = {
+  /** All that was written from the first event on is there, in order and unchanged; what was `dropped` never was. */
+  readonly isSound: boolean;
   readonly events: number;
   /** The number of the first event; above 1, what came before is in none of the files. */
   readonly first?: number | undefined;
@@ -51,6 +53,8 @@ export type ChainCheck = {
 const FAULTS_MAX = 1000;
 
 type State = {
+  readonly mayRestart: boolean;
+  isSound: boolean;
   events: number;
   first: number | undefined;
   /** The event with the highest number of this chain. */
@@ -59,9 +63,18 @@ type State = {
   readonly faults: ChainFault[];
 };
 
-/** Makes a check. It finds every changed byte but those of the last event, which no event after it knows. */
-export function createChainCheck(digest: ChainDigest): ChainCheck {
-  const state: State = { events: 0, first: undefined, last: undefined, unlisted: 0, faults: [] };
+/**
+ * Makes a check. It finds every changed byte but those of the last event, which no event after it knows. With
+ * `mayRestart` a chain that begins anew is no fault.
+ */
+export function createChainCheck(
+  digest: ChainDigest,
+  { mayRestart = false }: { readonly mayRestart?: boolean } = {},
+): ChainCheck {
+  const state: State = {
+    ...{ mayRestart, isSound: true, events: 0, unlisted: 0, faults: [] },
+    ...{ first: undefined, last: undefined },
+  };
   const text = new TextDecoder();
   return {
     take(line, at) {
@@ -71,7 +84,10 @@ export function createChainCheck(digest: ChainDigest): ChainCheck {
       else takeEvent(state, seal, { sequence: seal.sequence, digest: digest(line) }, at);
     },
     cut: (at) => note(state, { kind: 'cut', at }),
-    end: () => ({ ...state, faults: [...state.faults] }),
+    end: () => {
+      const { mayRestart: _, isSound, faults, ...told } = state;
+      return { ...told, faults: [...faults], isSound: isSound && state.events > 0 };
+    },
   };
 }
 
@@ -87,7 +103,7 @@ function takeEvent(state: State, seal: Seal, link: ChainLink, at: string): void 
     return;
   }
   if (seal.sequence === 1 && seal.before === CHAIN_START.digest) {
-    note(state, { kind: 'restarted', at });
+    if (!state.mayRestart) note(state, { kind: 'restarted', at });
     state.last = link;
   } else if (seal.sequence <= last.sequence) noteBackward(state, seal.sequence, at);
   else {
@@ -124,6 +140,7 @@ function noteBackward(state: State, sequence: number, at: string): void {
 }
 
 function note(state: State, fault: ChainFault): void {
+  if (fault.kind !== 'dropped') state.isSound = false;
   if (state.faults.length < FAULTS_MAX) state.faults.push(fault);
   else state.unlisted += 1;
 }

@@ -14,13 +14,15 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function chainOf(count: number, key?: string): readonly string[] {
+/** A chain of events, of which those numbers were dropped. */
+function chainOf(count: number, key?: string, dropped: readonly number[] = []): readonly string[] {
   const digest = createChainDigest(key);
   let before = CHAIN_START.digest;
-  return Array.from({ length: count }, (_, at) => {
-    const line = sealEvent('ocsf', JSON.stringify({ id: `e${at}` }), { sequence: at + 1, before });
+  return Array.from({ length: count }, (_, at) => at + 1).flatMap((sequence) => {
+    if (dropped.includes(sequence)) return [];
+    const line = sealEvent('ocsf', `{"id":"e${sequence - 1}"}`, { sequence, before });
     before = digest(line);
-    return line;
+    return [line];
   });
 }
 
@@ -88,6 +90,24 @@ test('standard input may hold several starts, when that is said', async () => {
   const input = `${[...chainOf(3), ...chainOf(3)].join('\n')}\n`;
   expect((await run(['audit', 'verify', '-'], { input })).code).toBe(1);
   expect((await run(['audit', 'verify', '-', '--restarts'], { input })).code).toBe(0);
+});
+
+test('however often chains begin anew, what was changed among them is found', async () => {
+  const starts = Array.from({ length: 1001 }, () => chainOf(1)).flat();
+  const lines = [...starts, ...chainOf(3).toSpliced(1, 1)];
+  const { code, out } = await verify('--restarts', write('starts', lines));
+  expect(code).toBe(1);
+  expect(out).toContain('starts:1003: event 2: taken out before this line');
+});
+
+test('events that Postern itself dropped are told of, and what was written is sound', async () => {
+  const dropped = write('dropped', chainOf(6, undefined, [3, 4]));
+  const { code, out } = await verify(dropped);
+  expect(code).toBe(0);
+  expect(out).toContain(`${dropped}:3: events 3 to 4: never written; Postern itself dropped them`);
+  expect(out).toMatch(/sound: all that was written is there, and unchanged$/);
+  const told = JSON.parse((await verify('--json', dropped)).out);
+  expect(told).toMatchObject({ sound: true, faults: [{ kind: 'dropped', from: 3, to: 4 }] });
 });
 
 test('a last line without its end is told of', async () => {
