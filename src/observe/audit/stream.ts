@@ -13,7 +13,7 @@ export type AuditStream = {
    * `withinMs`, and then the entry is given up where it still waits. Never rejects.
    */
   readonly keep: (entry: Entry, withinMs: number) => Promise<boolean>;
-  /** A line of this process on standard output that is no event. */
+  /** A line of this process on standard output that is no event, and is not counted as one. */
   readonly announce: (line: string) => void;
   readonly counts: () => readonly (SinkCounts & { readonly sink: string })[];
   readonly close: (graceMs: number) => Promise<void>;
@@ -30,6 +30,7 @@ export type StreamParts = {
 /** Joins sinks to one stream. An entry is formatted once for each format that some sink wants. */
 export function createAuditStream({ mode, sinks, stdout, origin }: StreamParts): AuditStream {
   const all = new Set([...sinks, stdout]);
+  let announced = 0;
   return {
     mode,
     tell: (entry) => {
@@ -41,8 +42,15 @@ export function createAuditStream({ mode, sinks, stdout, origin }: StreamParts):
       const kept = sinks.map((sink) => sink.keep(texts(sink.format)));
       return await untilKept(kept, withinMs);
     },
-    announce: (line) => void stdout.write(line),
-    counts: () => sinks.map((sink) => ({ sink: sink.name, ...sink.counts() })),
+    announce: (line) => {
+      if (stdout.write(line)) announced += 1;
+    },
+    counts: () =>
+      sinks.map((sink) => {
+        const counts = sink.counts();
+        const written = Math.max(0, counts.written - (sink === stdout ? announced : 0));
+        return { sink: sink.name, ...counts, written };
+      }),
     close: async (graceMs) => {
       await Promise.all([...all].map((sink) => sink.close(graceMs)));
     },

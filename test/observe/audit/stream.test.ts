@@ -98,6 +98,16 @@ test('each sink has its format and its own chain; standard output tells where li
   ]);
 });
 
+test('what is told of listeners on standard output is no event, and is not counted as one', async () => {
+  const { descriptor, read } = openPipe();
+  const stream = await open({}, descriptor);
+  for (const listener of ['check', 'ops']) stream.announce(JSON.stringify({ listener }));
+  expect(await stream.keep(entryOf('e1'), GRACE_MS)).toBe(true);
+  expect(stream.counts()).toMatchObject([{ sink: 'stdout', written: 1, dropped: 0 }]);
+  await stream.close(GRACE_MS);
+  expect(read().split('\n')).toHaveLength(4);
+});
+
 test('where one sink cannot be opened none stays open', async () => {
   const path = join(testFolder(), 'audit.jsonl');
   const file = { kind: 'file', format: 'ocsf', path, maxBytes: 1e6, keepFiles: 1 } as const;
