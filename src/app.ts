@@ -200,7 +200,8 @@ async function openHeardPolicy(path: string, heard: Heard): Promise<OpenPolicy |
 
 /** Opens the listeners and tells where they are; the answer closes everything. */
 async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<void>> {
-  const closing: (() => Promise<void>)[] = [];
+  // All of it: a connection that is left open keeps the process alive, and nobody starts it again.
+  const closing = [() => flushParts(parts), () => closeSources(parts)];
   try {
     const check = await openCheck(parts);
     closing.unshift(() => check.close(GRACE_MS));
@@ -225,18 +226,21 @@ async function serve(parts: Parts, guard: ClashGuard): Promise<() => Promise<voi
       watch.close();
       await new Promise((resolve) => setTimeout(resolve, NOTICE_MS));
       await Promise.all([check.close(GRACE_MS), api?.close(), upkeep.close()]);
-      await parts.alerts.close();
-      await parts.store.close();
-      await Promise.all([parts.audit.close(FLUSH_MS), parts.traces?.close(FLUSH_MS)]);
+      await flushParts(parts);
       await ops.close();
       await closeSources(parts);
       parts.log.info('stopped');
     };
   } catch (cause) {
     for (const close of closing) await close();
-    await parts.store.close();
     throw cause;
   }
+}
+
+async function flushParts({ alerts, store, audit, traces }: Parts): Promise<void> {
+  await alerts.close();
+  await store.close();
+  await Promise.all([audit.close(FLUSH_MS), traces?.close(FLUSH_MS)]);
 }
 
 async function closeSources({ tokens, opened }: Parts): Promise<void> {

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
 import type { AuditSinkPlace } from '../config/audit-settings.ts';
 import type { Settings } from '../config/settings.ts';
 import { maskEvent } from '../core/audit.ts';
@@ -10,6 +9,7 @@ import type { AuditStream } from '../observe/audit/stream.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
 import { createWebhookSender } from '../observe/webhook/sender.ts';
+import { besidePolicy } from './beside.ts';
 import { placeBeside } from './store.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -33,10 +33,9 @@ const CHANGE_MS = 2000;
 export async function openAudit(settings: Settings, around: AuditAround): Promise<AuditStream> {
   const { path, version, log, count } = around;
   const { audit, product } = settings;
-  const beside = (name: string) => (isAbsolute(name) ? name : join(dirname(path), name));
   const throttle = createThrottle(LOG_MS);
   const sinks = audit.sinks.map((sink) => placeOf(sink, settings, path));
-  const spool = audit.spool === undefined ? undefined : beside(audit.spool);
+  const spool = audit.spool === undefined ? undefined : besidePolicy(path, audit.spool);
   try {
     return await openAuditStream(
       { ...audit, spool, sinks },
@@ -57,7 +56,7 @@ export async function openAudit(settings: Settings, around: AuditAround): Promis
           });
         },
         onFailure: (sink, cause) =>
-          throttle(`${sink} ${String(cause)}`, (untold) =>
+          throttle(`${sink} ${kindOf(cause)}`, (untold) =>
             log.error({ sink, err: cause, untold }, FAILED),
           ),
       },
@@ -69,6 +68,11 @@ export async function openAudit(settings: Settings, around: AuditAround): Promis
 }
 
 const FAILED = 'a sink of the audit failed; what waits for it is tried again';
+
+/** What a failure has in common with the next: a message may name a file by the time of this moment. */
+function kindOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+}
 
 /** Shows what waits for the webhooks of an audit stream beside those of alerts. */
 export function followWebhooks({ counts }: AuditStream, metrics: Metrics): void {
@@ -115,10 +119,8 @@ function placeOf(sink: AuditSinkPlace, settings: Settings, policyPath: string): 
     case 'stdout':
     case 'webhook':
       return sink;
-    case 'file': {
-      const path = isAbsolute(sink.path) ? sink.path : join(dirname(policyPath), sink.path);
-      return { ...sink, path };
-    }
+    case 'file':
+      return { ...sink, path: besidePolicy(policyPath, sink.path) };
     case 'redis': {
       const { kind, format, stream, maxLength, url } = sink;
       const named = { kind, format, stream, maxLength };

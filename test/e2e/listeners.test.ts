@@ -45,8 +45,8 @@ async function start(check: unknown): Promise<RunningPostern> {
   return postern;
 }
 
-function writePolicy(listen: object): void {
-  const policy = { listen: { check: ANY, ops: ANY, api: ANY, ...listen }, routes: ROUTES };
+function writePolicy(listen: object, rest: object = {}): void {
+  const policy = { listen: { check: ANY, ops: ANY, api: ANY, ...listen }, routes: ROUTES, ...rest };
   writeFileSync(configPath, JSON.stringify(policy));
 }
 
@@ -196,6 +196,13 @@ describe('an address that is taken', () => {
       expect(stderr).not.toContain('    at ');
     },
   );
+
+  test('though a sink of the audit goes on asking for its Redis: exit code 1', () => {
+    const sinks = [{ redis: { url: 'redis://127.0.0.1:1', stream: 'audit' } }];
+    writePolicy({ check: address }, { audit: { spool: 'spool', sinks } });
+    const { status, signal } = serve();
+    expect([status, signal]).toEqual([1, null]);
+  });
 });
 
 describe('a policy that cannot be served', () => {

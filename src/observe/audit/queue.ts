@@ -56,6 +56,7 @@ export function openQueue(): EventQueue {
       if (event.isOver || state.inFlight.has(event)) return false;
       event.isOver = true;
       count(state, event, -1);
+      remove(state, event);
       return true;
     },
     take: () => takeBatch(state),
@@ -81,6 +82,17 @@ function noteGap({ entries }: State): void {
   else entries.push({ kind: 'gap', count: 1 });
 }
 
+/** Nothing of it stays: a target that hangs takes no batch, and what is taken back meanwhile has no bound. */
+function remove({ entries }: State, event: QueuedEvent): void {
+  const at = entries.indexOf(event);
+  if (at === -1) return;
+  entries.splice(at, 1);
+  const [before, after] = [entries[at - 1], entries[at]];
+  if (before?.kind !== 'gap' || after?.kind !== 'gap') return;
+  before.count += after.count;
+  entries.splice(at, 1);
+}
+
 function count(state: State, entry: Queued, sign: 1 | -1): void {
   if (entry.kind === 'gap') return;
   state.events += sign;
@@ -95,13 +107,9 @@ function takeBatch(state: State): readonly Queued[] {
     if (entry.kind === 'event') bytes += entry.bytes;
     end += 1;
   }
-  const batch = state.entries.splice(0, end).filter((entry) => !isGone(entry));
+  const batch = state.entries.splice(0, end);
   for (const entry of batch) state.inFlight.add(entry);
   return batch;
-}
-
-function isGone(entry: Queued): boolean {
-  return entry.kind === 'event' && entry.isOver;
 }
 
 export function isEvent(entry: Queued): entry is QueuedEvent {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { openQueue } from '../../../src/observe/audit/queue.ts';
 
@@ -44,4 +46,34 @@ test('a batch ends after about a mebibyte', () => {
   for (let at = 0; at < 5; at += 1) queue.put('x'.repeat(400_000));
   expect(queue.take()).toHaveLength(3);
   expect(queue.take()).toHaveLength(2);
+});
+
+test('what is taken back takes no memory, though no batch is ever taken', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const queue = openQueue();
+  const heldBytes = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = heldBytes();
+  for (let at = 0; at < 128; at += 1) {
+    const event = queue.put(Buffer.alloc(512 * 1024, at).toString('latin1'));
+    if (event) queue.withdraw(event);
+  }
+  expect(heldBytes() - before).toBeLessThan(16 * 1024 * 1024);
+  expect(queue.isEmpty()).toBe(true);
+});
+
+test('gaps become one when what stood between them is taken back', () => {
+  const queue = openQueue();
+  const noRoom = () => false;
+  for (let at = 0; at < 3; at += 1) {
+    queue.put('dropped', undefined, noRoom);
+    const event = queue.put('taken back');
+    queue.put('dropped', undefined, noRoom);
+    if (event) queue.withdraw(event);
+  }
+  queue.put('a');
+  expect(queue.take()).toMatchObject([{ kind: 'gap', count: 6 }, { text: 'a' }]);
 });
