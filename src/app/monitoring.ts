@@ -18,7 +18,7 @@ export function monitoringSources(parts: Parts, hasApi: boolean): MonitoringSour
     startedMs: born.startedMs,
     onFailure: (cause) =>
       throttle(String(cause), (untold) =>
-        log.error({ err: cause, untold }, 'the status cannot be read'),
+        log.error({ err: cause, untold }, 'a page of the operations listener cannot be made'),
       ),
   };
 }

@@ -29,7 +29,10 @@ export async function openOpsServer(address: string, sources: OpsSources): Promi
   const server = createServer((request, response) => {
     answer({ ...sources, page: monitoring.page }, request).then(
       (page) => send(response, request, page),
-      () => send(response, request, { status: 500, contentType: 'text/plain', body: 'failed\n' }),
+      (cause) => {
+        send(response, request, { status: 500, contentType: 'text/plain', body: 'failed\n' });
+        sources.monitoring.onFailure(cause);
+      },
     );
   });
   server.headersTimeout = 5000;

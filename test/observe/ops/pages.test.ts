@@ -102,7 +102,7 @@ describe('under /monitoring', () => {
     expect((await get('/readyz')).status).toBe(503);
   });
 
-  test('what cannot be read ends one answer, not the process', async () => {
+  test('what cannot be read ends one answer, not the process, and is told of', async () => {
     const { status } = stage.sources;
     Object.defineProperty(stage.sources, 'status', {
       configurable: true,
@@ -113,6 +113,7 @@ describe('under /monitoring', () => {
     expect((await get('/monitoring/status')).status).toBe(500);
     Object.defineProperty(stage.sources, 'status', { value: status, writable: true });
     expect((await get('/monitoring/status')).status).toBe(200);
+    expect(stage.failures.splice(0)).toContainEqual(new Error('a broken reading'));
   });
 });
 

@@ -47,11 +47,14 @@ export type Sources = {
 export type OpsStage = AsyncDisposable & {
   readonly sources: Sources;
   readonly url: string;
+  /** What the listener told of; a test that means one takes it out, and the end throws what is left. */
+  readonly failures: unknown[];
 };
 
 /** Opens a real operations listener over what a test says. */
 export async function openOpsStage(): Promise<OpsStage> {
   const sources: Sources = { status: SOUND, checks: counted(0), alerts: [], nowMs: NOW_MS };
+  const failures: unknown[] = [];
   const server: OpsServer = await openOpsServer('127.0.0.1:0', {
     product: () => sources.status.product,
     unready: () => sources.status.unready,
@@ -63,12 +66,14 @@ export async function openOpsStage(): Promise<OpsStage> {
       alerts: () => sources.alerts,
       now: () => sources.nowMs,
       startedMs: STARTED_MS,
-      onFailure: (cause) => {
-        throw new Error('the status cannot be read', { cause });
-      },
+      onFailure: (cause) => void failures.push(cause),
     },
   });
-  return { sources, url: `http://${server.address}`, [Symbol.asyncDispose]: server.close };
+  const close = async () => {
+    await server.close();
+    if (failures.length > 0) throw new Error('a page cannot be made', { cause: failures[0] });
+  };
+  return { sources, url: `http://${server.address}`, failures, [Symbol.asyncDispose]: close };
 }
 
 /** A process with all there is, much of which is in trouble. */
