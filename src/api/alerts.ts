@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ALERT_EVENT, ALERTS, type AlertName } from '../core/alert.ts';
+import { ALERT_EVENT, ALERT_NAMES } from '../core/alert.ts';
 import { parseTimestamp } from '../core/key-record.ts';
 import type { EventFilter } from '../core/record-store.ts';
 import type { AuditEvent } from '../core/records.ts';
@@ -8,12 +8,10 @@ import { answerPage, NOTHING, pageOf, pageQuery } from './page.ts';
 import { type Call, type GuardedRow, type Outcome, row } from './row.ts';
 import { listedPlace, workspaceQuery } from './workspaces-place.ts';
 
-const NAMES = Object.keys(ALERTS) as [AlertName, ...AlertName[]];
-
 const query = z.object({
   ...pageQuery,
   ...workspaceQuery,
-  alert: z.enum(NAMES).optional().meta({ description: 'The name of an alert.' }),
+  alert: z.enum(ALERT_NAMES).optional().meta({ description: 'The name of an alert.' }),
   key: line.optional().meta({ description: 'The id of the key that it is about.' }),
   from: timestamp.optional().meta({ description: 'From this time on (RFC 3339).' }),
   to: timestamp.optional().meta({ description: 'Before this time.' }),

@@ -1,4 +1,3 @@
-import { dirname, isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stampOf } from '../config/file-set.ts';
 import type { Settings } from '../config/settings.ts';
@@ -19,6 +18,7 @@ import { createUsageWatch } from '../observe/alerts/usage-watch.ts';
 import { createAlertWebhooks, type WebhookResult } from '../observe/alerts/webhooks.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics/metrics.ts';
+import { besidePolicy } from './beside.ts';
 import { createThrottle } from './throttle.ts';
 
 /** The desk of a server, with all that watches for it and is told by it. */
@@ -57,8 +57,7 @@ export async function openPlaces(
 ): Promise<Places | { readonly problem: string } | undefined> {
   const { places } = settings;
   if (!places) return undefined;
-  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(policyPath), path));
-  const files = places.files.map(beside);
+  const files = places.files.map((path) => besidePolicy(policyPath, path));
   try {
     return { book: await openPlaceBook(files), files, by: places.by };
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Settings } from '../config/settings.ts';
 import type { RedisTls, Store as StorePlace } from '../config/store.ts';
 import { maskEvent } from '../core/audit.ts';
@@ -9,6 +9,7 @@ import type { Logger } from '../observe/log.ts';
 import { openMemoryStore } from '../store/sql/memory.ts';
 import { openSqliteStore } from '../store/sql/sqlite.ts';
 import type { Store, Trip } from '../store/store.ts';
+import { besidePolicy } from './beside.ts';
 import { createThrottle } from './throttle.ts';
 
 /** Who hears of an open store. */
@@ -55,7 +56,7 @@ export async function openStore(
 
 /** The place of a store whose files are named relative to a policy. */
 export function placeBeside(store: StorePlace, policyPath: string): StorePlace {
-  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(policyPath), path));
+  const beside = (path: string) => besidePolicy(policyPath, path);
   switch (store.kind) {
     case 'memory':
       return store;

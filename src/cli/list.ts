@@ -152,7 +152,7 @@ function readLimit({ text, flags }: Given): number {
 }
 
 /** The query of filters; a duration means that long ago. */
-export function queryOf(filters: readonly Filter[], { text }: Given, nowMs: number) {
+function queryOf(filters: readonly Filter[], { text }: Given, nowMs: number) {
   const entries = filters.map(({ option, query, form }): [string, string | undefined] => {
     const value = text[option];
     if (value === undefined || form !== 'time') return [query, value];

@@ -1,4 +1,5 @@
 import { normalize } from 'node:path';
+import { CHAIN_KEY_CHARS_MIN } from '../core/audit-chain.ts';
 import { isPlainMap } from './plain.ts';
 import type { Path } from './problem.ts';
 import { valueAt } from './prune.ts';
@@ -7,7 +8,6 @@ import { type AuditConfig, auditOf } from './schema-audit.ts';
 
 type Sink = AuditConfig['sinks'][number];
 
-const KEY_CHARS_MIN = 32;
 const FAR: ReadonlySet<string> = new Set(['redis', 'webhook']);
 const SPOOL_ADVICE =
   'needs audit.spool, a folder where events wait, such as spool: /var/lib/postern/audit';
@@ -49,9 +49,12 @@ function checkSinks(review: Review, { sinks, spool }: AuditConfig): void {
 
 /** The key is never quoted. */
 function checkChain(review: Review, { chain }: AuditConfig): void {
-  if (typeof chain === 'boolean' || chain.key.length >= KEY_CHARS_MIN) return;
+  if (typeof chain === 'boolean' || chain.key.length >= CHAIN_KEY_CHARS_MIN) return;
   const path: Path = ['audit', 'chain', 'key'];
-  review.problem(path, `expected at least ${KEY_CHARS_MIN} characters, which nobody can guess`);
+  review.problem(
+    path,
+    `expected at least ${CHAIN_KEY_CHARS_MIN} characters, which nobody can guess`,
+  );
 }
 
 function kindOf(sink: Sink): string {

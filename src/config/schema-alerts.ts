@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { ALERTS, type AlertName } from '../core/alert.ts';
+import { ALERT_NAMES } from '../core/alert.ts';
 import { rateFigures } from '../schema/plan.ts';
 import { duration, form, key, line, oneOrMore, strict } from '../schema/text.ts';
 import { judgeWebhookUrl } from './location.ts';
 import { webhookSecret } from './webhook-secret.ts';
 
-const alertName = z.enum(Object.keys(ALERTS) as [AlertName, ...AlertName[]]);
+const alertName = z.enum(ALERT_NAMES);
 
 const { per_second, per_minute, per_hour, per_day } = rateFigures.shape;
 

@@ -83,6 +83,11 @@ export function addressSubject(address: Address): string {
   return address.family === 4 ? address.text : `${networkOf(address.bytes, 64)}/64`;
 }
 
+/** Where a request comes from, as limits and counts of failures take it: all without a known address are one source. */
+export function sourceOf(address: Address | undefined): string {
+  return address ? addressSubject(address) : 'unknown';
+}
+
 /** Whether a CIDR block has bits set beyond its prefix, so that it means another network than it says. */
 export function hasHostBits(text: string): boolean {
   const block = parseBlock(text);

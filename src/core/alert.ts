@@ -19,6 +19,9 @@ export const ALERTS = {
 
 export type AlertName = keyof typeof ALERTS;
 
+/** The names of all alerts. */
+export const ALERT_NAMES = Object.keys(ALERTS) as [AlertName, ...AlertName[]];
+
 /** Something that a security team should look at. It changes no answer. */
 export type Alert = {
   readonly name: AlertName;

@@ -15,6 +15,9 @@ export type ChainDigest = (bytes: Uint8Array | string) => string;
 /** Before the first event there is none. */
 export const CHAIN_START: ChainLink = { sequence: 0, digest: '0'.repeat(64) };
 
+/** A key that is shorter could be guessed. */
+export const CHAIN_KEY_CHARS_MIN = 32;
+
 /** Digits of a number in CloudEvents, whose `sequence` sorts as text. */
 const SEQUENCE_DIGITS = 16;
 const DIGEST = /^[0-9a-f]{64}$/;

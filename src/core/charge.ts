@@ -1,4 +1,4 @@
-import { addressSubject } from './address.ts';
+import { sourceOf } from './address.ts';
 import type { Case } from './authorize.ts';
 import type { Notice } from './decision.ts';
 import type { Figures, LimitGroup } from './limit.ts';
@@ -74,7 +74,7 @@ function subjectOf(by: SubjectKind, principal: Principal, request: Request): str
     const subject = kind && traitOf(kind, principal);
     if (subject !== undefined) return `${kind}\n${environment}\n${subject}`;
   }
-  return `ip\n${environment}\n${request.address ? addressSubject(request.address) : 'unknown'}`;
+  return `ip\n${environment}\n${sourceOf(request.address)}`;
 }
 
 function traitOf(kind: SubjectKind, principal: Principal): string | undefined {

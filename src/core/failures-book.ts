@@ -83,7 +83,7 @@ export function noteFailure(
 }
 
 /** The windows with one more failure; a clock that was set back opens none of them again. */
-export function countFailure(
+function countFailure(
   held: readonly FailureWindow[],
   lengthsMs: ReadonlySet<number>,
   nowMs: number,

@@ -1,4 +1,4 @@
-import { addressSubject } from './address.ts';
+import { sourceOf } from './address.ts';
 import {
   type Circumstances,
   DENIALS,
@@ -39,7 +39,7 @@ function judgeSource(inquiry: Inquiry, request: Request): Failed | undefined {
   const isLimited = limitsFailures(route);
   const rules = policy.alerts.failures;
   if (!isLimited && !rules.some((rule) => rule.blockMs !== undefined)) return undefined;
-  const address = sourceOf(request);
+  const address = sourceOf(request.address);
   const usages = isLimited ? heldBack(book, { policy, route, address }, nowMs) : [];
   const untilMs = blockEnd(book, rules, { by: 'ip', id: address }, nowMs);
   if (untilMs === undefined && usages.length === 0) return undefined;
@@ -73,7 +73,7 @@ async function takeFailure(
   { request, refusal, spent }: Failure,
 ): Promise<Failed | undefined> {
   const { ports, policy, route, nowMs } = inquiry;
-  const address = sourceOf(request);
+  const address = sourceOf(request.address);
   const taken = await ports.takeLimits(failureGroups(policy, route, address), nowMs);
   const usages = usedUp(taken);
   if (ports.failures) holdBack(ports.failures, { policy, route, address }, usages);
@@ -105,13 +105,8 @@ function note(inquiry: Inquiry, { request, refusal, spent }: Failure): Failed {
 
 /** Whom a failure is counted for: its source, and the key that was refused for its own state. */
 function subjectsOf(request: Request, { key }: Deny): readonly FailureSubject[] {
-  const source: FailureSubject = { by: 'ip', id: sourceOf(request) };
+  const source: FailureSubject = { by: 'ip', id: sourceOf(request.address) };
   return key ? [source, { by: 'key', id: key.id }] : [source];
-}
-
-/** Only the address that `client_ip` finds; all requests without one are one source. */
-function sourceOf({ address }: Request): string {
-  return address ? addressSubject(address) : 'unknown';
 }
 
 function tooMany(

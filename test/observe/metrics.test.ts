@@ -12,8 +12,10 @@ function open(health: HealthReading) {
     jwks: () => [],
     build: { version: '0', node: '0' },
   });
-  const lines = async (name: string) =>
-    (await metrics.text()).split('\n').filter((line) => line.startsWith(`postern_${name}`));
+  const lines = async (name: string) => {
+    const { text } = await metrics.page(undefined);
+    return text.split('\n').filter((line) => line.startsWith(`postern_${name}`));
+  };
   const set = (next: HealthReading) => {
     current = next;
   };

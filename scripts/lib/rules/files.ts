@@ -14,7 +14,7 @@ export const RUNBOOKS = 'https://docs.example.com/postern/runbooks';
 const MADE = 'Made by `npm run generate` from scripts/lib/rules. Do not edit.';
 
 /** Every alert, in groups. */
-export function alertGroups(): readonly RuleGroup<AlertRule>[] {
+function alertGroups(): readonly RuleGroup<AlertRule>[] {
   return [
     budgetAlerts(),
     { name: 'postern-process-alerts', rules: PROCESS_ALERTS },

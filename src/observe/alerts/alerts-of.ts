@@ -1,4 +1,4 @@
-import { addressSubject } from '../../core/address.ts';
+import { sourceOf } from '../../core/address.ts';
 import type { Alert } from '../../core/alert.ts';
 import type { Answered } from '../../core/answered.ts';
 import { shownMethod } from '../../core/audit.ts';
@@ -48,7 +48,7 @@ function failures(answered: Answered, { by, limit, windowMs }: Reached): readonl
     if (keyId === undefined) return NONE;
     return [{ ...seen, name: 'failures_of_key', subject: keyId, keyId, workspace, facts }];
   }
-  const subject = sourceOf(answered);
+  const subject = sourceOf(answered.request.address);
   // The address is to blame, and not the key that its last failure named.
   return [{ ...seen, name: 'failures_from_source', subject, facts }];
 }
@@ -58,7 +58,7 @@ function sensitiveUse(answered: Answered): Alert {
   const seen = circumstancesOf(answered);
   const { request, facts } = answered;
   const { principal } = answered.decision;
-  const who = seen.keyId ?? principal?.subject ?? principal?.username ?? sourceOf(answered);
+  const who = seen.keyId ?? principal?.subject ?? principal?.username ?? sourceOf(request.address);
   const subject = [seen.facts['route'], facts['method'], facts['issuer'], who].join('\n');
   return {
     ...seen,
@@ -66,9 +66,4 @@ function sensitiveUse(answered: Answered): Alert {
     subject,
     facts: { ...seen.facts, http_method: shownMethod(answered.policy, request.method) },
   };
-}
-
-/** An address as a caller; whoever changes within a /64 stays the same one. */
-function sourceOf({ request: { address } }: Answered): string {
-  return address ? addressSubject(address) : 'unknown';
 }

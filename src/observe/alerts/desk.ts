@@ -1,4 +1,4 @@
-import { ALERTS, type Alert, type AlertName, alertEvent } from '../../core/alert.ts';
+import { ALERT_NAMES, type Alert, type AlertName, alertEvent } from '../../core/alert.ts';
 import type { Answered } from '../../core/answered.ts';
 import { maskEvent } from '../../core/audit.ts';
 import type { Policy } from '../../core/policy.ts';
@@ -52,7 +52,7 @@ type Count = { count: number; firstMs?: number; lastMs?: number; suppressed: num
 export function createAlertDesk(options: DeskOptions): AlertDesk {
   const { policy, metric } = options;
   const judge = createCoolDown();
-  const counts = new Map(alertNames().map((name): [AlertName, Count] => [name, unraised()]));
+  const counts = new Map(ALERT_NAMES.map((name): [AlertName, Count] => [name, unraised()]));
   const raise = (alert: Alert) => {
     const { name, timeMs } = alert;
     const inForce = policy();
@@ -79,11 +79,6 @@ export function createAlertDesk(options: DeskOptions): AlertDesk {
     },
     summary: () => [...counts].map(([name, count]) => ({ name, ...count })),
   };
-}
-
-/** Every alert there is. */
-export function alertNames(): readonly AlertName[] {
-  return Object.keys(ALERTS) as AlertName[];
 }
 
 function unraised(): Count {

@@ -47,7 +47,7 @@ type Use = {
   readonly circumstances: ReturnType<typeof circumstancesOf>;
 };
 
-type Desk = PlaceWatchOptions & {
+type State = PlaceWatchOptions & {
   readonly seen: ReturnType<typeof createRecent<true>>;
   readonly histories: ReturnType<typeof createRecent<PlaceHistory>>;
 };
@@ -55,7 +55,7 @@ type Desk = PlaceWatchOptions & {
 /** Makes the watch. Histories of keys that are gone stay in the store: they are small, and ids do not come again. */
 export function createPlaceWatch(options: PlaceWatchOptions): PlaceWatch {
   const seen = createRecent<true>(SEEN_MAX);
-  const desk: Desk = { ...options, seen, histories: createRecent<PlaceHistory>(HISTORIES_MAX) };
+  const state: State = { ...options, seen, histories: createRecent<PlaceHistory>(HISTORIES_MAX) };
   let waiting = 0;
   let running = Promise.resolve();
   return {
@@ -70,7 +70,7 @@ export function createPlaceWatch(options: PlaceWatchOptions): PlaceWatch {
       const address = request.address.text;
       const use = { keyId: key.id, seenAs, address, circumstances: circumstancesOf(answered) };
       running = running
-        .then(() => learn(desk, use))
+        .then(() => learn(state, use))
         .finally(() => {
           waiting -= 1;
         });
@@ -81,12 +81,12 @@ export function createPlaceWatch(options: PlaceWatchOptions): PlaceWatch {
 }
 
 /** Learns where a use came from, and raises what is new about it. Never rejects. */
-async function learn(desk: Desk, use: Use): Promise<void> {
-  const { histories, find, seen, onFailure } = desk;
+async function learn(state: State, use: Use): Promise<void> {
+  const { histories, find, seen, onFailure } = state;
   try {
     const place = find(use.address);
     const held = histories.get(use.keyId) ?? NO_HISTORY;
-    if (newKinds(desk, held, place).length > 0) await learnNew(desk, { use, place, held });
+    if (newKinds(state, held, place).length > 0) await learnNew(state, { use, place, held });
   } catch (cause) {
     seen.remove(use.seenAs);
     onFailure(cause);
@@ -95,16 +95,16 @@ async function learn(desk: Desk, use: Use): Promise<void> {
 
 /** Learns a place that memory lacks. The store is read first, because another Postern may have learned the same. */
 async function learnNew(
-  desk: Desk,
+  state: State,
   { use, place, held }: { readonly use: Use; readonly place: Place; readonly held: PlaceHistory },
 ): Promise<void> {
-  const { histories, store } = desk;
+  const { histories, store } = state;
   const name = `places:${use.keyId}`;
   const known = mergeHistories(readHistory(await store.getSetting(name)), held);
-  const kinds = newKinds(desk, known, place);
+  const kinds = newKinds(state, known, place);
   const next = mergeHistories(known, placesOf(kinds, place));
   if (kinds.length > 0) {
-    tell(desk, { use, place, known, kinds });
+    tell(state, { use, place, known, kinds });
     await store.putSetting(name, writeHistory(next));
   }
   histories.put(use.keyId, next);
@@ -112,7 +112,7 @@ async function learnNew(
 
 /** What a place has that a history lacks. */
 function newKinds(
-  { by }: Pick<Desk, 'by'>,
+  { by }: Pick<State, 'by'>,
   known: PlaceHistory,
   place: Place,
 ): readonly PlaceKind[] {
@@ -129,7 +129,7 @@ function placesOf(kinds: readonly PlaceKind[], place: Place): PlaceHistory {
 
 /** A first place is no news. A new country is told as such, and not for its network as well. */
 function tell(
-  { raise }: Desk,
+  { raise }: State,
   {
     use,
     place,

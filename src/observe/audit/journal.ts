@@ -241,6 +241,7 @@ async function close(state: State, graceMs: number): Promise<void> {
   if (!state.isRunning) await state.options.target.close();
 }
 
+/** Whoever hears of a failure must not end the writing. */
 function report(onFailure: (cause: unknown) => void, cause: unknown): void {
   try {
     onFailure(cause);

@@ -1,4 +1,4 @@
-import { ALERTS, type AlertName } from '../../core/alert.ts';
+import { ALERT_NAMES, type AlertName } from '../../core/alert.ts';
 import type { Makers } from './makers.ts';
 
 export type AlertMetric = {
@@ -14,7 +14,7 @@ export function alertMetric(make: Makers): AlertMetric {
     'Alerts that were not told, because one like them was a short while ago.',
     ['alert'],
   );
-  for (const alert of Object.keys(ALERTS)) {
+  for (const alert of ALERT_NAMES) {
     raised.inc({ alert }, 0);
     suppressed.inc({ alert }, 0);
   }

@@ -8,6 +8,7 @@ export const BUCKETS_SECONDS = [
 /** Makers of metrics whose names begin with `postern_`. */
 export type Makers = ReturnType<typeof makers>;
 
+/** Makes the makers of a registry. */
 export function makers(registry: Registry) {
   const registers = [registry];
   return {

@@ -31,8 +31,7 @@ export type Metrics = {
   readonly alert: AlertMetric;
   readonly webhook: WebhookMetric;
   readonly read: MetricReadings;
-  readonly text: () => Promise<string>;
-  /** The same as a page; in OpenMetrics, with exemplars, for who accepts it while checks are traced. */
+  /** All of it as a page; in OpenMetrics, with exemplars, for who accepts it while checks are traced. */
   readonly page: (accept: string | undefined) => Promise<MetricsPage>;
 };
 
@@ -86,7 +85,6 @@ export function createMetrics(sources: MetricSources): Metrics {
       certificate: certificate.read,
       wiring: wiring.read,
     },
-    text: () => registry.metrics(),
     page: metricsPage(registry, exemplars),
   };
 }

@@ -13,7 +13,7 @@ import type { EpochTime } from './clock.ts';
 import { errorType } from './error-type.ts';
 
 /** What recordings are made with. */
-export type Recorder = {
+export type RecordingWorld = {
   readonly tracer: Tracer;
   readonly epochTime: (monotonicMs: number) => EpochTime;
   /** The monotonic clock, milliseconds. */
@@ -68,22 +68,22 @@ const FAILURES: ReadonlySet<string | undefined> = new Set(['unavailable', 'inter
  * Records a check whose span is begun. Calls of ports are noted while the check runs, and become spans when it has
  * ended: then all of them are handed over, or none.
  */
-export function recordCheck(recorder: Recorder, span: Span, parent: Context): Recording {
+export function recordCheck(world: RecordingWorld, span: Span, parent: Context): Recording {
   const parts: Part[] = [];
   return {
     spanId: span.spanContext().spanId,
     ports: (ports) =>
       wrapPorts(ports, (name, port) => {
         const partName = PART_NAMES[name];
-        return partName === undefined ? port : noting(parts, partName, recorder.now, port);
+        return partName === undefined ? port : noting(parts, partName, world.now, port);
       }),
     end: (end) => {
-      if (!recorder.admits(parts.length + 1)) return;
+      if (!world.admits(parts.length + 1)) return;
       const context = trace.setSpan(parent, span);
-      for (const part of parts) writePart(recorder, part, context);
+      for (const part of parts) writePart(world, part, context);
       span.setAttributes(attributesOf(end));
       if (FAILURES.has(end.facts['reason'])) fail(span, end.cause);
-      span.end(recorder.epochTime(end.endedMs));
+      span.end(world.epochTime(end.endedMs));
     },
   };
 }
@@ -117,7 +117,7 @@ function noting<A extends readonly unknown[], T>(
   };
 }
 
-function writePart({ tracer, epochTime }: Recorder, part: Part, context: Context): void {
+function writePart({ tracer, epochTime }: RecordingWorld, part: Part, context: Context): void {
   const span = tracer.startSpan(part.name, { startTime: epochTime(part.startedMs) }, context);
   if (part.failure) fail(span, part.failure.cause);
   span.end(epochTime(part.endedMs));

@@ -20,7 +20,7 @@ import {
 import type { TraceCheck } from '../../core/trace.ts';
 import { type Clocks, createEpochClock } from './clock.ts';
 import { openOutbox, type SpanCounts } from './outbox.ts';
-import { type Recorder, recordCheck } from './recording.ts';
+import { type RecordingWorld, recordCheck } from './recording.ts';
 import type { SamplerSettings, TraceSettings } from './settings.ts';
 import { readTraceparent, type TraceParent } from './traceparent.ts';
 
@@ -66,35 +66,35 @@ export function openTracing(options: TracingOptions): Tracing {
     sampler: samplerOf(sampler),
     spanProcessors: [outbox.processor],
   });
-  const recorder: Recorder = {
+  const world: RecordingWorld = {
     tracer: provider.getTracer(SCOPE, version),
     epochTime: createEpochClock(clocks),
     now: clocks.monotonic,
     admits: outbox.admits,
   };
   return {
-    trace: traceCheck(recorder, sampler.isParentBased),
+    trace: traceCheck(world, sampler.isParentBased),
     counts: outbox.counts,
     close: (graceMs) => closeWithin(provider, graceMs),
   };
 }
 
 /** A check belongs to the trace that Envoy asks it in; else to that of the request; else it begins one. */
-function traceCheck(recorder: Recorder, isParentBased: boolean): TraceCheck {
+function traceCheck(world: RecordingWorld, isParentBased: boolean): TraceCheck {
   return ({ carried, headers, startedMs }) => {
     const parent = readTraceparent(carried) ?? readTraceparent(headers.get('traceparent'));
     const untraced = parent && { traceId: parent.traceId };
     // The usual case of a mesh that samples little: nothing is made that nobody asks for.
     if (isParentBased && parent?.isSampled === false) return untraced;
     const context = contextOf(parent);
-    const span = recorder.tracer.startSpan(
+    const span = world.tracer.startSpan(
       CHECK_SPAN,
-      { kind: SpanKind.SERVER, startTime: recorder.epochTime(startedMs) },
+      { kind: SpanKind.SERVER, startTime: world.epochTime(startedMs) },
       context,
     );
     const { traceId, traceFlags } = span.spanContext();
     if ((traceFlags & SAMPLED) === 0) return untraced;
-    return { traceId, recording: recordCheck(recorder, span, context) };
+    return { traceId, recording: recordCheck(world, span, context) };
   };
 }
 

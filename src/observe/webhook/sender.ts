@@ -22,7 +22,7 @@ export type WebhookTarget = {
 };
 
 /** Standard Webhooks advises 15 to 30 seconds; a receiver that takes longer works before it answers. */
-export const WEBHOOK_TIMEOUT_MS = 15_000;
+const WEBHOOK_TIMEOUT_MS = 15_000;
 
 /** Makes a sender. It tries once: whoever calls keeps what failed. */
 export function createWebhookSender(target: WebhookTarget): WebhookSender {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { readCursor, writeCursor } from '../disk/cursor.ts';
-import type { Place, Segments } from '../disk/segments.ts';
+import type { Position, Segments } from '../disk/segments.ts';
 
 /** Carries events to where they are kept. */
 export type Carrier = {
@@ -35,7 +35,7 @@ type State = {
   /** The first wait after a failure, ms. */
   readonly retryMs: number;
   readonly closing: AbortController;
-  cursor: Place;
+  cursor: Position;
   delivered: number;
   spoilt: number;
   waiting: number;
@@ -82,7 +82,7 @@ export async function openDelivery(
 }
 
 /** A cursor that points outside of what is there begins at the beginning: rather twice than never. */
-function within(segments: Segments, cursor: Place | undefined): Place {
+function within(segments: Segments, cursor: Position | undefined): Position {
   const begin = segments.begin();
   const end = segments.end();
   if (!cursor || cursor.segment < begin.segment || cursor.segment > end.segment) return begin;
@@ -90,7 +90,7 @@ function within(segments: Segments, cursor: Place | undefined): Place {
   return isBeyond ? { segment: end.segment, offset: 0 } : cursor;
 }
 
-async function countLines(segments: Segments, from: Place): Promise<number> {
+async function countLines(segments: Segments, from: Position): Promise<number> {
   let count = 0;
   for (let place = from; ; ) {
     const { lines, next } = await segments.read(place, COUNT_BYTES);

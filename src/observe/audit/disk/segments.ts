@@ -5,8 +5,8 @@ import { append, type GrowingFile, sync, syncFolder } from './append.ts';
 import { takeLock } from './lock.ts';
 import { readLastLine, readTail } from './tail.ts';
 
-/** A place in a spool: a segment by number, and bytes of it. */
-export type Place = { readonly segment: number; readonly offset: number };
+/** A position in a spool: a segment by number, and bytes of it. */
+export type Position = { readonly segment: number; readonly offset: number };
 
 /** Lines on disk in files that follow each other, so that those which were read can be removed. */
 export type Segments = {
@@ -14,18 +14,18 @@ export type Segments = {
   /** The last whole line that was there when it was opened. */
   readonly lastLine: string | undefined;
   /** The oldest place there is, and the end. */
-  readonly begin: () => Place;
-  readonly end: () => Place;
+  readonly begin: () => Position;
+  readonly end: () => Position;
   /** Bytes on the disk. */
   readonly bytes: () => number;
   /** Bytes from a place on. */
-  readonly bytesFrom: (place: Place) => number;
+  readonly bytesFrom: (place: Position) => number;
   /** Lines from a place on, up to about so many bytes; and the place behind them. */
-  readonly read: (from: Place, bytes: number) => Promise<Read>;
+  readonly read: (from: Position, bytes: number) => Promise<Read>;
   /** Removes the segments before the one of a place. */
-  readonly forget: (before: Place) => Promise<void>;
+  readonly forget: (before: Position) => Promise<void>;
 };
-export type Read = { readonly lines: readonly string[]; readonly next: Place };
+export type Read = { readonly lines: readonly string[]; readonly next: Position };
 
 const NEWLINE = 0x0a;
 const OWNER_ONLY = 0o600;
@@ -112,7 +112,7 @@ async function nextSegment(state: State): Promise<void> {
   await before.file.close();
 }
 
-async function readFrom(state: State, from: Place, bytes: number): Promise<Read> {
+async function readFrom(state: State, from: Position, bytes: number): Promise<Read> {
   const size = state.sizes.get(from.segment) ?? 0;
   if (from.offset >= size) {
     const isLast = from.segment >= state.current.number;
@@ -131,7 +131,7 @@ async function readFrom(state: State, from: Place, bytes: number): Promise<Read>
   }
 }
 
-function nextOf({ sizes, current }: State, { segment }: Place): Place {
+function nextOf({ sizes, current }: State, { segment }: Position): Position {
   const next = [...sizes.keys()].find((number) => number > segment);
   return { segment: next ?? current.number, offset: 0 };
 }

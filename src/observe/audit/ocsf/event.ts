@@ -11,7 +11,7 @@ export type OcsfEvent = { readonly [attribute: string]: unknown };
 /** A flat record, as the lines of standard output have it. */
 export type Flat = { readonly [name: string]: string | number };
 
-export const OCSF_VERSION = '1.8.0';
+const OCSF_VERSION = '1.8.0';
 
 /** A class of OCSF: its number, and that of its category. */
 export type OcsfClass = { readonly uid: number; readonly category: number };
