@@ -66,6 +66,7 @@ const many = (name: string) => `${name}, ${MANY_KEYS.toLocaleString('en-US')} ke
 try {
   await main();
 } finally {
+  for (const sink of sinks) sink.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -89,7 +90,6 @@ async function main(): Promise<void> {
     if (rows.length > 0) results.push(...(await measureRows(rows)));
   }
   await redis.stop();
-  for (const sink of sinks) sink.kill('SIGKILL');
   print(results);
   if (only === undefined) await printStart();
 }
@@ -161,13 +161,30 @@ async function openTracedRows(): Promise<readonly Row[]> {
 
 /** Measures rows against one bare handler, all of them in each round, so that the machine's drift cancels. */
 async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
+  const children: ChildProcess[] = [];
+  const start: typeof startServer = async (...args) => {
+    const child = await startServer(...args);
+    children.push(child);
+    return child;
+  };
+  try {
+    return await measureWith(start, rows);
+  } finally {
+    for (const child of children) child.kill('SIGKILL');
+  }
+}
+
+async function measureWith(
+  start: typeof startServer,
+  rows: readonly Row[],
+): Promise<readonly Result[]> {
   const bareAt = `127.0.0.1:${await freePort()}`;
-  const bare = await startServer('bare-server.ts', [bareAt]);
+  await start('bare-server.ts', [bareAt]);
   const running = [];
   for (const [at, row] of rows.entries()) {
     say(`${row.name}: starting ...`);
     const { path, checkAddress } = await writePolicy(folder, `row-${at}`, row.store, row.limits);
-    const server = await startServer('postern-server.ts', [path, String(row.keys)], row);
+    const server = await start('postern-server.ts', [path, String(row.keys)], row);
     running.push({ row, server, address: checkAddress, seen: [] as (Seen & { ratio: number })[] });
   }
   for (const { row, address } of running) await runLoad(address, row.sent, WARM_SECONDS);
@@ -181,15 +198,13 @@ async function measureRows(rows: readonly Row[]): Promise<readonly Result[]> {
       say(`round ${round} of ${ROUNDS}: ${row.name}, ${rate} of ${of}/s`);
     }
   }
-  const results = running.map(({ row, server, seen }) => ({
+  return running.map(({ row, server, seen }) => ({
     name: row.name,
     rate: median(seen.map(({ rate }) => rate)),
     ratio: median(seen.map(({ ratio }) => ratio)),
     p99: median(seen.map(({ p99 }) => p99)),
     rssMiB: residentMiB(server.pid),
   }));
-  for (const child of [bare, ...running.map(({ server }) => server)]) child.kill('SIGKILL');
-  return results;
 }
 
 /** Writes one message for each credential, each behind its length. */
