@@ -13,7 +13,7 @@ import { checkKey, type Load, startLoad } from './durability-load.ts';
 import { mint, policyText } from './policy.ts';
 
 /** `TEST_ROUNDS=50` takes a minute and a half. */
-const ROUNDS = Number(process.env['TEST_ROUNDS'] ?? 20);
+const ROUNDS = Number(process.env['TEST_ROUNDS'] ?? 10);
 const CLIENTS = 4;
 const LOAD_MS_MAX = 600;
 /** Every tenth load goes on for so much longer, that what was taken early in it is owed. */

@@ -119,21 +119,23 @@ describeRedisServer('a Redis that is away', () => {
     expect(logged(second, 'workspaces: the id \\"shared\\"')).toBe(1);
   });
 
-  test.each([[['keys', 'list']], [['init']]])(
-    'ends the command %j within seconds, with its address and without its password',
-    async (command) => {
-      await redis.kill();
-      const path = join(folder, 'policy.yaml');
-      writeFileSync(path, policy());
-      const startedMs = performance.now();
-      const { code, stderr } = await runCli([...command, '--config', path]);
-      expect(performance.now() - startedMs).toBeLessThan(COMMAND_MS);
+  test('ends commands within seconds, with its address and without its password', async () => {
+    await redis.kill();
+    const path = join(folder, 'policy.yaml');
+    writeFileSync(path, policy());
+    const startedMs = performance.now();
+    const commands = [['keys', 'list'], ['init']];
+    const ended = await Promise.all(
+      commands.map((command) => runCli([...command, '--config', path])),
+    );
+    expect(performance.now() - startedMs).toBeLessThan(COMMAND_MS);
+    for (const { code, stderr } of ended) {
       expect(code).toBeGreaterThan(0);
       expect(stderr).toContain(`127.0.0.1:${redis.port}`);
       expect(stderr).toContain('does not answer');
       expect(stderr).not.toContain(PASSWORD);
-    },
-  );
+    }
+  });
 });
 
 describeRedisServer('a password that Redis refuses', () => {

@@ -126,7 +126,7 @@ describeRedis('a store that is copied', () => {
         expect(await contentOf(back, NOW)).toEqual(content);
         expect(await answersOf(redis)).toEqual(await answersOf(from));
       }),
-      { numRuns: 8 },
+      { numRuns: 4 },
     );
   }, 60_000);
 
